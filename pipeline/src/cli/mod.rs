@@ -1,0 +1,97 @@
+//! The program's commands, one file each.
+
+mod check;
+mod replay;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rules::Checked;
+
+use crate::control::status::Question;
+
+/// A filtering bridge between two VLANs of an Internet exchange.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bridge, in the foreground. SIGHUP reloads the rules; SIGTERM and SIGINT end it and print the books.
+    Run {
+        /// The rules.
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print the final books as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say everything that is wrong with a rules file; exit 1 if anything is.
+    Check {
+        /// The rules.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Also say what of it cannot replace these rules without a restart: a rules file, or the control socket of a
+        /// running bridge.
+        #[arg(long, value_name = "RUNNING")]
+        against: Option<PathBuf>,
+    },
+    /// Take captures through the same stages, on the captures' clock. Needs no device and no privilege.
+    Replay(replay::Replay),
+    /// Show the state of a running bridge.
+    Show {
+        /// What.
+        #[arg(value_enum)]
+        what: Question,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The bridge's control socket.
+        #[arg(long, value_name = "PATH", default_value = "/run/sluice/sluice.sock")]
+        socket: PathBuf,
+    },
+    /// Print the JSON Schema of the rules file, for editors.
+    Schema,
+    /// Print what every counter means, in Markdown.
+    Reasons,
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run { config, json } => run::run(&config, json),
+        Command::Check { file, against } => check::check(&file, against.as_deref()),
+        Command::Replay(replay) => replay.run(),
+        Command::Show { what, json, socket } => show::show(what, json, &socket),
+        Command::Schema => print(&format!("{:#}\n", rules::schema())),
+        Command::Reasons => print(&crate::reason::page()),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("sluice: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Prints to standard output. Who reads it may have gone (`sluice schema | head`): then there is nothing left to do.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The rules of a file; or all its errors on standard error, a line each. Warnings go there too.
+fn load(file: &std::path::Path) -> Option<Checked> {
+    let checked = rules::load(file).map_err(|errors| eprintln!("{errors}")).ok()?;
+    for warning in &checked.warnings {
+        eprintln!("{warning}");
+    }
+    Some(checked)
+}

@@ -1,0 +1,105 @@
+//! `sluice replay`: captures in, captures and books out. The reference for every conformance test.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+use hashbrown::HashMap;
+use rules::Side;
+
+use super::{load, print};
+use crate::io::mem::Packet;
+use crate::io::pcap::{Merge, Reader, Writer, is_same_file};
+use crate::plan::Plan;
+use crate::replay;
+use crate::report::{Report, sides};
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Replay {
+    /// The rules.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// What a side's port received: pcap or pcapng, frames as on the wire. `BRIDGE/SIDE` where there are several bridges.
+    #[arg(long = "in", value_name = "SIDE=FILE", required = true)]
+    inputs: Vec<SideFile>,
+    /// Where to write what is sent on a side (pcap, with the input's time stamps).
+    #[arg(long = "out", value_name = "SIDE=FILE")]
+    outputs: Vec<SideFile>,
+    /// Print the books as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `SIDE=FILE`.
+#[derive(Debug, Clone)]
+struct SideFile {
+    side: String,
+    file: PathBuf,
+}
+
+impl FromStr for SideFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SideFile, String> {
+        let (side, file) = text.split_once('=').ok_or("expected SIDE=FILE, such as mud=a.pcap")?;
+        Ok(SideFile { side: side.to_owned(), file: file.into() })
+    }
+}
+
+impl Replay {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let Some(checked) = load(&self.config) else { return Ok(ExitCode::FAILURE) };
+        let mut bridge = replay::Replay::new(checked.rules);
+        let mut ports = Vec::new();
+        let mut readers = Vec::new();
+        for input in &self.inputs {
+            let (slot, side) = place(bridge.plan(), &input.side).context("--in")?;
+            ports.push(bridge.plan().bridges[slot].rules.side(side).port);
+            readers.push(Reader::open(&input.file)?);
+        }
+        let mut writers = self.writers(bridge.plan())?;
+        for captured in Merge::new(readers) {
+            let (input, captured) = captured?;
+            for sent in bridge.feed(ports[input], captured.time, Packet::new(&captured.frame)) {
+                if let Some(writer) = writers.get_mut(&(usize::from(sent.at.bridge), sent.at.side)) {
+                    writer.write(captured.time, &sent.frame)?;
+                }
+            }
+        }
+        writers.into_values().try_for_each(Writer::finish)?;
+        let report = Report::new(bridge.plan(), bridge.books(), bridge.events());
+        print(&if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() })
+    }
+
+    fn writers(&self, plan: &Plan) -> anyhow::Result<HashMap<(usize, Side), Writer>> {
+        let mut writers = HashMap::new();
+        for (at, output) in self.outputs.iter().enumerate() {
+            let place = place(plan, &output.side).context("--out")?;
+            let taken = self.inputs.iter().chain(&self.outputs[..at]);
+            if taken.map(|other| &other.file).any(|other| is_same_file(other, &output.file)) {
+                bail!("--out {}={}: that file is already an input or output", output.side, output.file.display());
+            }
+            if writers.insert(place, Writer::create(&output.file)?).is_some() {
+                bail!("--out {}: given twice", output.side);
+            }
+        }
+        Ok(writers)
+    }
+}
+
+/// The slot and place of a side by its name: `SIDE` where that is unambiguous, or `BRIDGE/SIDE`.
+fn place(plan: &Plan, name: &str) -> anyhow::Result<(usize, Side)> {
+    let full = |slot: usize, side: Side| {
+        let rules = &plan.bridges[slot].rules;
+        format!("{}/{}", rules.name, rules.side(side).name)
+    };
+    match sides(plan).find(|(short, slot, side)| short == name || full(*slot, *side) == name) {
+        Some((_, slot, side)) => Ok((slot, side)),
+        None => {
+            let known: Vec<_> = sides(plan).map(|(name, _, _)| name).collect();
+            bail!("there is no side {name}: the rules have {}", known.join(", "))
+        }
+    }
+}

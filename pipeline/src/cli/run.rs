@@ -1,0 +1,24 @@
+//! `sluice run`: the bridge on DPDK ports, in the foreground.
+
+use std::io::{IsTerminal, stderr};
+use std::path::Path;
+use std::process::ExitCode;
+
+use tracing::warn;
+
+use super::{load, print};
+use crate::control::{Control, status};
+
+pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    // the books go to standard output, everything else to standard error
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false).init();
+    let Some(checked) = load(file) else { return Ok(ExitCode::FAILURE) };
+    for missing in status::not_yet(&checked.rules) {
+        warn!("{missing}");
+    }
+    let (fleet, hardware) = crate::control::start(checked.rules)?;
+    let report = Control::new(file.to_owned(), checked.text, fleet, hardware).run()?;
+    let books = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
+    print(&books)?;
+    Ok(if report.unaccounted == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

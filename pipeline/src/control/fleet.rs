@@ -1,0 +1,191 @@
+//! The workers, as the control thread holds them: a thread, a queue of orders, and queues of reports and events for each.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use rules::{Mac, Rules};
+
+use crate::books::Books;
+use crate::event::Event;
+use crate::io::Io;
+use crate::plan::{MOST_BRIDGES, Plan};
+use crate::time::Time;
+use crate::worker::{Adopt, Order, Report, Worker};
+
+/// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ports, as the control thread sees them.
+pub trait Hardware: Debug {
+    /// The moment, on the workers' clock.
+    fn now(&self) -> Time;
+    /// By port: the link is up.
+    fn links(&self) -> Vec<bool>;
+    /// By port: what the device itself lost.
+    fn losses(&self) -> Vec<Losses>;
+    /// Waits until the devices have sent what their queues hold.
+    fn drain(&mut self);
+}
+
+/// Frames that a device lost before the bridge saw them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Losses {
+    /// No room in the receive queue: the worker is too slow.
+    pub missed: u64,
+    /// Damaged, or too long for the port.
+    pub errors: u64,
+    /// No buffer to receive into.
+    pub no_buffer: u64,
+}
+
+impl Losses {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.missed + self.errors + self.no_buffer
+    }
+}
+
+#[derive(Debug)]
+struct Hand {
+    core: u16,
+    thread: JoinHandle<anyhow::Result<Books>>,
+    orders: rtrb::Producer<Order>,
+    reports: rtrb::Consumer<Report>,
+    events: rtrb::Consumer<Event>,
+}
+
+/// All workers of the process.
+#[derive(Debug)]
+pub struct Fleet {
+    hands: Vec<Hand>,
+    plan: Arc<Plan>,
+    port_macs: Vec<Mac>,
+    seed: u64,
+}
+
+impl Fleet {
+    /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
+    /// what it gives is kept as long as the worker runs.
+    pub fn start<I: Io + Send + 'static, Guard>(
+        rules: Rules,
+        port_macs: Vec<Mac>,
+        clock: impl Fn() -> Time + Clone + Send + 'static,
+        ios: Vec<I>,
+        enter: impl Fn(&I, u16) -> anyhow::Result<Guard> + Clone + Send + 'static,
+    ) -> anyhow::Result<Fleet> {
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let (cores, idle) = (rules.workers.clone(), rules.idle);
+        let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
+        let workers = cores.len();
+        let mut hands = Vec::with_capacity(workers);
+        for (core, io) in cores.into_iter().zip(ios) {
+            let (orders, ordered) = rtrb::RingBuffer::new(4);
+            let (reporting, reports) = rtrb::RingBuffer::new(4);
+            let (ready, started) = std::sync::mpsc::channel();
+            let (clock, enter, plan) = (clock.clone(), enter.clone(), Arc::clone(&plan));
+            let work = move || {
+                let _entered = enter(&io, core)?;
+                // made here, so that its memory is near its core
+                let (worker, events) = Worker::new(io, plan, workers, seed);
+                let _ = ready.send(events);
+                Ok(worker.run(clock, idle, ordered, reporting))
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{core}"))
+                .spawn(work)
+                .with_context(|| format!("starting the worker on core {core}"))?;
+            let Ok(events) = started.recv() else {
+                let error = thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
+                return Err(error.err().unwrap_or_else(|| anyhow!("it ended")).context(format!("worker on core {core}")));
+            };
+            hands.push(Hand { core, thread, orders, reports, events });
+        }
+        Ok(Fleet { hands, plan, port_macs, seed })
+    }
+
+    /// The rules in force.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// An error where a worker has ended: nobody forwards on its queues any more.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self.hands.iter().find(|hand| hand.thread.is_finished()) {
+            Some(hand) => bail!("the worker on core {} has ended by itself", hand.core),
+            None => Ok(()),
+        }
+    }
+
+    /// Events that came since the last call.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.events.pop().ok())).collect()
+    }
+
+    /// The books of each worker, with its core: each counted between two bursts.
+    pub fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
+        let (ports, bridges) = (self.plan.ports.len(), self.plan.bridges.len());
+        self.order(|| Order::Count(Box::new(Books::new(ports, bridges))))?;
+        self.hands
+            .iter_mut()
+            .map(|hand| match hand.report()? {
+                Report::Counted(books) => Ok((hand.core, *books)),
+                Report::Adopted(_) => bail!("the worker on core {} answered another question", hand.core),
+            })
+            .collect()
+    }
+
+    /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
+    pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
+        let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
+        if plan.bridges.len() > MOST_BRIDGES {
+            bail!("this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it");
+        }
+        let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
+        self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
+        for hand in &mut self.hands {
+            hand.report()?;
+        }
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Ends all workers; their books together.
+    pub fn stop(mut self) -> anyhow::Result<Books> {
+        self.order(|| Order::Stop)?;
+        let mut total = Books::default();
+        for hand in self.hands {
+            let ended = hand.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", hand.core))?;
+            total += &ended?;
+        }
+        Ok(total)
+    }
+
+    fn order(&mut self, order: impl Fn() -> Order) -> anyhow::Result<()> {
+        for hand in &mut self.hands {
+            hand.orders.push(order()).map_err(|_| hand.stuck())?;
+        }
+        Ok(())
+    }
+}
+
+impl Hand {
+    fn report(&mut self) -> anyhow::Result<Report> {
+        let since = Instant::now();
+        loop {
+            if let Ok(report) = self.reports.pop() {
+                return Ok(report);
+            }
+            if since.elapsed() > PATIENCE || self.thread.is_finished() {
+                return Err(self.stuck());
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    fn stuck(&self) -> anyhow::Error {
+        anyhow!("the worker on core {} does not respond", self.core)
+    }
+}

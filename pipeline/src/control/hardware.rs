@@ -1,0 +1,64 @@
+//! The ports of a live bridge: DPDK brought up for the rules, and what the control thread may ask of it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use rules::Rules;
+use tracing::info;
+
+use super::fleet::{Fleet, Hardware, Losses};
+use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
+use crate::time::Time;
+
+/// A device's transmit queue of a thousand frames empties within this even at 1 Gb/s with 9,000-byte frames.
+const DRAIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+struct Live {
+    ports: Vec<Port>,
+    clock: Clock,
+}
+
+/// Starts DPDK, the ports and a worker on each core, as the rules say.
+pub(crate) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
+    let devices: Vec<&str> = rules.ports.iter().map(|port| port.device.as_str()).collect();
+    let workers = rules.workers.len();
+    let size = PoolSize::of(&rules.ports, workers);
+    let options =
+        EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+    let eal = Eal::init(&options)?;
+    info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");
+    let mut pool = Mempool::new(eal, size)?;
+    let (ports, queues) = dpdk::start(&rules.ports, workers, &mut pool)?;
+    for (port, rules) in ports.iter().zip(&rules.ports) {
+        info!(port = port.name(), device = rules.device, mac = %port.mac(), mtu = rules.mtu, queues = workers, "port is up");
+    }
+    let clock = Clock::new();
+    let macs = ports.iter().map(Port::mac).collect();
+    // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
+    let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
+    let fleet = Fleet::start(rules, macs, move || clock.now(), queues, enter)?;
+    Ok((fleet, Box::new(Live { ports, clock })))
+}
+
+impl Hardware for Live {
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn links(&self) -> Vec<bool> {
+        self.ports.iter().map(|port| port.link().up).collect()
+    }
+
+    fn losses(&self) -> Vec<Losses> {
+        let losses = |port: &Port| {
+            let stats = port.stats();
+            Losses { missed: stats.missed, errors: stats.receive_errors, no_buffer: stats.no_memory }
+        };
+        self.ports.iter().map(losses).collect()
+    }
+
+    fn drain(&mut self) {
+        std::thread::sleep(DRAIN);
+    }
+}

@@ -1,0 +1,153 @@
+//! Everything off the packet path: starting and stopping, signals, reload, ageing, events, and the control socket.
+//!
+//! One thread does it all, in the order in which things come in; two more only wait, for signals and for connections.
+
+mod alarm;
+mod fleet;
+mod hardware;
+mod reload;
+mod signals;
+pub mod socket;
+pub mod status;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rules::Rules;
+use tracing::{info, warn};
+
+use crate::report::Report;
+use crate::table::mac::Sweep;
+use alarm::Alarms;
+pub use fleet::{Fleet, Hardware};
+pub(crate) use hardware::start;
+
+/// What wakes the control thread.
+#[derive(Debug)]
+pub enum Wake {
+    /// SIGHUP.
+    Reload,
+    /// SIGTERM or SIGINT, by its name.
+    Stop(&'static str),
+    /// Somebody asks through the socket; the answer goes to the sender.
+    Ask(status::Question, mpsc::Sender<String>),
+}
+
+/// How often the control thread looks around when nothing wakes it.
+const TICK: Duration = Duration::from_millis(100);
+/// Ticks that one sweep of a MAC table takes.
+const SWEEP_TICKS: usize = 10;
+/// Ticks between two looks at the links.
+const LINK_TICKS: u64 = 10;
+
+/// The running bridge, as the control thread sees it.
+#[derive(Debug)]
+pub struct Control {
+    file: PathBuf,
+    text: String,
+    fleet: Fleet,
+    hardware: Box<dyn Hardware>,
+    alarms: Alarms,
+    sweeps: Vec<Sweep>,
+    links: Vec<Option<bool>>,
+    started: Instant,
+}
+
+impl Control {
+    /// Takes over a fleet that runs by the rules of `file`, whose text is `text`.
+    pub fn new(file: PathBuf, text: String, fleet: Fleet, hardware: Box<dyn Hardware>) -> Control {
+        Control {
+            file,
+            text,
+            fleet,
+            hardware,
+            alarms: Alarms::default(),
+            sweeps: Vec::new(),
+            links: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Runs until a signal ends it; the final books.
+    pub fn run(mut self) -> anyhow::Result<Report> {
+        let (wake, wakes) = mpsc::channel();
+        let rules = &self.fleet.plan().rules;
+        let socket = socket::listen(&rules.control, wake.clone())?;
+        signals::watch(wake).context("watching for signals")?;
+        // an error is no news: not started by systemd
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        info!(
+            generation = self.fleet.plan().generation,
+            bridges = rules.bridges.len(),
+            workers = rules.workers.len(),
+            socket = %rules.control.socket.display(),
+            "running"
+        );
+        let ended = self.serve(&wakes);
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
+        drop(socket);
+        ended?;
+        let plan = self.fleet.plan().clone();
+        let books = self.fleet.stop()?;
+        self.hardware.drain();
+        Ok(Report::new(&plan, &books, &[]))
+    }
+
+    fn serve(&mut self, wakes: &Receiver<Wake>) -> anyhow::Result<()> {
+        let mut next = Instant::now();
+        let mut ticks = 0;
+        loop {
+            match wakes.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Wake::Stop(signal)) => {
+                    info!(signal, "stopping");
+                    return Ok(());
+                }
+                Ok(Wake::Reload) => self.reload()?,
+                Ok(Wake::Ask(question, answer)) => {
+                    // who asked may be gone
+                    let _ = answer.send(self.answer(question)?);
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("the thread that watches for signals has ended"),
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + TICK;
+                    self.tick(ticks)?;
+                    ticks += 1;
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
+        self.fleet.check()?;
+        let plan = self.fleet.plan().clone();
+        let now = self.hardware.now();
+        for event in self.fleet.events() {
+            self.alarms.raise(&plan, &event);
+        }
+        self.alarms.flush(now);
+        self.sweeps.resize_with(plan.bridges.len(), Sweep::default);
+        for (bridge, sweep) in plan.bridges.iter().zip(&mut self.sweeps) {
+            let macs = &bridge.tables.macs;
+            macs.sweep(now, &bridge.rules.macs, sweep, macs.slots().div_ceil(SWEEP_TICKS));
+        }
+        if ticks.is_multiple_of(LINK_TICKS) {
+            self.look_at_links(&plan.rules);
+        }
+        Ok(())
+    }
+
+    fn look_at_links(&mut self, rules: &Rules) {
+        let links = self.hardware.links();
+        self.links.resize(links.len(), None);
+        for ((port, up), before) in rules.ports.iter().zip(links).zip(&mut self.links) {
+            match (up, *before == Some(up)) {
+                (_, true) => {}
+                (true, _) => info!(port = port.name, "link is up"),
+                (false, _) => warn!(port = port.name, device = port.device, "link is down: nothing passes this port"),
+            }
+            *before = Some(up);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Reload (DESIGN 1.4): the file is read and checked whole before anything changes, and a bad one changes nothing.
+
+use std::time::Instant;
+
+use tracing::{error, info, warn};
+
+use super::Control;
+
+impl Control {
+    /// Puts the file's rules in force, or says why not and goes on as before. An error only where the workers are beyond
+    /// help.
+    pub(super) fn reload(&mut self) -> anyhow::Result<()> {
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Reloading]);
+        let outcome = self.try_reload();
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        outcome
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let generation = self.fleet.plan().generation;
+        let refused = |what: &str| error!(generation, "not reloaded, the rules stay as they were: {what}");
+        let checked = match rules::load(&self.file) {
+            Ok(checked) => checked,
+            Err(errors) => {
+                errors.0.iter().for_each(|what| refused(&what.to_string()));
+                return Ok(());
+            }
+        };
+        let fixed = rules::against(&self.fleet.plan().rules, &checked.rules);
+        if !fixed.is_empty() {
+            fixed.iter().for_each(|what| refused(what));
+            return Ok(());
+        }
+        for warning in &checked.warnings {
+            warn!("{warning}");
+        }
+        for missing in super::status::not_yet(&checked.rules) {
+            warn!("{missing}");
+        }
+        let changes = rules::changes(&self.fleet.plan().rules, &checked.rules);
+        let lost = |control: &Control| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
+        let lost_before = lost(self);
+        let swap = Instant::now();
+        self.fleet.adopt(checked.rules)?;
+        let swapped = swap.elapsed();
+        let frames_lost = lost(self) - lost_before;
+        self.text = checked.text;
+        for change in &changes {
+            info!("changed: {change}");
+        }
+        info!(
+            generation = self.fleet.plan().generation,
+            changes = changes.len(),
+            frames_lost,
+            swap_us = swapped.as_micros() as u64,
+            total_us = began.elapsed().as_micros() as u64,
+            "reloaded"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Frames from and to DPDK ports: safe types over [`dpdk_sys`], and besides it the only place with `unsafe` code.
+//!
+//! The types enforce DPDK's order of things: [`Eal::init`] starts it, once; [`Mempool::new`] takes the [`Eal`]; ports
+//! start with the [`Mempool`]; and each port gives every worker a queue pair that nobody else has.
+//!
+//! ```no_run
+//! # fn run(rules: &rules::Rules) -> Result<(), pipeline::io::dpdk::Error> {
+//! use pipeline::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize};
+//!
+//! let devices: Vec<&str> = rules.ports.iter().map(|port| port.device.as_str()).collect();
+//! let size = PoolSize::of(&rules.ports, rules.workers.len());
+//! let options = EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+//! let mut pool = Mempool::new(Eal::init(&options)?, size)?;
+//! let (ports, queues) = dpdk::start(&rules.ports, rules.workers.len(), &mut pool)?;
+//! let clock = Clock::new();
+//! // a thread each: let _registered = queues.register_thread(core)?; then receive and transmit
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Shutting down is dropping: a port stops and closes when its [`Port`] and the [`Queues`] that use it are gone. The
+//! EAL and the pool stay until the process ends, so that no [`Mbuf`] can outlive its memory.
+
+#![allow(unsafe_code)]
+
+mod clock;
+mod eal;
+mod error;
+mod mbuf;
+mod mempool;
+mod port;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+pub use clock::Clock;
+pub use eal::{Eal, EalOptions, Memory};
+pub use error::Error;
+pub use mbuf::Mbuf;
+pub use mempool::{Mempool, PoolSize};
+pub use port::{Link, Port, PortStats, start};
+pub use queue::{Queue, Queues, Registered};

@@ -1,0 +1,355 @@
+//! Ports: found by their device, set up as the rules say, or refused with what they cannot do.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
+use rules::Mac;
+
+use super::eal::pci_address;
+use super::error::{self, Error};
+use super::{Mempool, Queue, Queues};
+
+/// Descriptors of a queue, where the device has no other wish: what DPDK's own tools take.
+pub(super) const DESCRIPTORS: u16 = 1024;
+
+/// Bytes that a driver may count on top of the MTU: Ethernet header, FCS, and the two VLAN tags that some (i40e, ixgbe)
+/// always make room for.
+pub(super) const OVERHEAD: u32 = dpdk_sys::RTE_ETHER_HDR_LEN + dpdk_sys::RTE_ETHER_CRC_LEN + 8;
+
+const ENOTSUP: i32 = 95;
+
+/// The MTU that a port is set to, in bytes. To DPDK it is what follows an untagged frame's Ethernet header, so tags are
+/// part of it.
+pub(super) fn wire_mtu(port: &rules::Port) -> u16 {
+    port.mtu.saturating_add(4 * u16::from(port.tags))
+}
+
+/// Starts all ports, and gives each worker a queue pair of every one of them.
+///
+/// # Errors
+/// As [`Port::start`], for the first port that fails.
+pub fn start(
+    ports: &[rules::Port],
+    workers: usize,
+    pool: &mut Mempool,
+) -> Result<(Vec<Port>, Vec<Queues>), Error> {
+    let mut started = Vec::with_capacity(ports.len());
+    let mut queues: Vec<Vec<Queue>> = (0..workers).map(|_| Vec::with_capacity(ports.len())).collect();
+    for port in ports {
+        let (port, pairs) = Port::start(port, workers, pool)?;
+        started.push(port);
+        for (worker, pair) in queues.iter_mut().zip(pairs) {
+            worker.push(pair);
+        }
+    }
+    Ok((started, queues.into_iter().map(|queues| Queues::new(queues, pool)).collect()))
+}
+
+/// A running port. It stops and closes when this and its queues have been dropped.
+#[derive(Debug)]
+pub struct Port {
+    name: String,
+    mac: Mac,
+    device: Arc<Device>,
+}
+
+/// Whether a port is connected, and how fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Connected.
+    pub up: bool,
+    /// Megabits a second; `None` where the device does not know.
+    pub mbit: Option<u32>,
+}
+
+/// What a device counts by itself, since it started. Frames that it lost before any worker saw them are in no books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PortStats {
+    /// Frames received.
+    pub received: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Frames transmitted.
+    pub transmitted: u64,
+    /// Bytes transmitted.
+    pub transmitted_bytes: u64,
+    /// Frames lost because the receive queue was full: the workers were too slow.
+    pub missed: u64,
+    /// Frames received damaged, or larger than the MTU.
+    pub receive_errors: u64,
+    /// Frames that could not be transmitted.
+    pub transmit_errors: u64,
+    /// Times that no free frame was left to receive into.
+    pub no_memory: u64,
+}
+
+impl Port {
+    /// Finds the port's device and starts it with so many queue pairs: promiscuous, as a bridge must be, with the MTU of
+    /// the rules and room for their tags, with tags left in the frames, and with receive queues that share the flows
+    /// by IP addresses and TCP or UDP ports where the device can do that.
+    ///
+    /// Ports start one at a time, which `&mut` sees to: DPDK's set-up functions are not for several threads.
+    ///
+    /// # Errors
+    /// [`Error::NoPort`], [`Error::Queues`], [`Error::Mtu`]; [`Error::Port`] for whatever else the device refuses.
+    pub fn start(port: &rules::Port, queues: usize, pool: &mut Mempool) -> Result<(Port, Vec<Queue>), Error> {
+        let (id, info) = find(&port.device).ok_or_else(|| Error::NoPort {
+            port: port.name.clone(),
+            device: port.device.clone(),
+            advice: advice(&port.device),
+        })?;
+        let can = info.max_rx_queues.min(info.max_tx_queues);
+        let pairs = u16::try_from(queues).unwrap_or(u16::MAX);
+        if pairs > can {
+            let (port, device) = (port.name.clone(), port.device.clone());
+            return Err(Error::Queues { port, device, can, wanted: queues });
+        }
+        configure(port, id, &info, pairs, pool)?;
+
+        let device = Arc::new(Device { id });
+        let queues = (0..pairs)
+            // SAFETY: the device was started with `pairs` queues each way, and each index is given once: a second start
+            // fails in `configure`, for DPDK configures no running device (EBUSY), and it runs while a queue lives.
+            .map(|index| unsafe { Queue::new(Arc::clone(&device), index) })
+            .collect();
+        let mac = mac(id).map_err(|cause| failed(port, "reading its MAC address", cause))?;
+        Ok((Port { name: port.name.clone(), mac, device }, queues))
+    }
+
+    /// Its name in the YAML.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The device's own address.
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// Whether it is connected, now; down where the device does not say.
+    pub fn link(&self) -> Link {
+        let mut link = dpdk_sys::rte_eth_link::default();
+        // SAFETY: the port is open as long as `self` is; `link` is DPDK's to write.
+        let code = unsafe { dpdk_sys::rte_eth_link_get_nowait(self.device.id, &mut link) };
+        let known = link.link_speed != dpdk_sys::RTE_ETH_SPEED_NUM_UNKNOWN && link.link_speed != 0;
+        Link {
+            up: code == 0 && u32::from(link.link_status()) == dpdk_sys::RTE_ETH_LINK_UP,
+            mbit: known.then_some(link.link_speed),
+        }
+    }
+
+    /// The device's counters, now; zeros where it has none.
+    pub fn stats(&self) -> PortStats {
+        let mut stats = dpdk_sys::rte_eth_stats::default();
+        // SAFETY: the port is open as long as `self` is; `stats` is DPDK's to write. DPDK zeroes it first.
+        let _ = unsafe { dpdk_sys::rte_eth_stats_get(self.device.id, &mut stats) };
+        PortStats {
+            received: stats.ipackets,
+            received_bytes: stats.ibytes,
+            transmitted: stats.opackets,
+            transmitted_bytes: stats.obytes,
+            missed: stats.imissed,
+            receive_errors: stats.ierrors,
+            transmit_errors: stats.oerrors,
+            no_memory: stats.rx_nombuf,
+        }
+    }
+}
+
+/// A started device: shared by the port and its queues, closed by the last of them.
+#[derive(Debug)]
+pub(super) struct Device {
+    id: u16,
+}
+
+impl Device {
+    #[inline]
+    pub(super) fn id(&self) -> u16 {
+        self.id
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: the last owner: no queue of it can be in use. What fails here nobody can mend.
+        unsafe {
+            let _ = dpdk_sys::rte_eth_dev_stop(self.id);
+            let _ = dpdk_sys::rte_eth_dev_close(self.id);
+        }
+    }
+}
+
+/// The port that DPDK made of a device, by the device's name: a PCI address, or what precedes a virtual one's arguments.
+fn find(device: &str) -> Option<(u16, rte_eth_dev_info)> {
+    let wanted = pci_address(device).or_else(|| device.split(',').next().map(str::to_owned))?;
+    // SAFETY: only reads DPDK's list of ports; there is a pool, so the EAL runs.
+    let next = |from| u32::from(unsafe { dpdk_sys::rte_eth_find_next(from) });
+    let mut id = next(0);
+    while id < dpdk_sys::RTE_MAX_ETHPORTS {
+        let mut info = rte_eth_dev_info::default();
+        // SAFETY: `id` is a port; `info` is DPDK's to write.
+        let known = unsafe { dpdk_sys::rte_eth_dev_info_get(id as u16, &mut info) } == 0;
+        if known && !info.device.is_null() {
+            // SAFETY: the device of a port that exists, whose name is a C string.
+            let name = unsafe { CStr::from_ptr(dpdk_sys::rte_dev_name(info.device)) };
+            if name.to_bytes() == wanted.as_bytes() {
+                return Some((id as u16, info));
+            }
+        }
+        id = next(id as u16 + 1);
+    }
+    None
+}
+
+/// What to do about a device of which DPDK made no port.
+fn advice(device: &str) -> String {
+    let Some(address) = pci_address(device) else {
+        return "it is no virtual device that DPDK knows, its arguments are wrong, or a privilege is missing \
+                (net_tap and others need CAP_NET_ADMIN and CAP_NET_RAW)"
+            .to_owned();
+    };
+    let path = Path::new("/sys/bus/pci/devices").join(&address);
+    if !path.exists() {
+        return "there is no such PCI device (lspci -D lists them)".to_owned();
+    }
+    let driver = fs::read_link(path.join("driver")).ok();
+    match driver.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()) {
+        Some(name @ ("mlx4_core" | "mlx5_core")) => {
+            format!("it is on {name}, as it should be; is it an Ethernet port, and is rdma-core installed?")
+        }
+        Some(name @ ("vfio-pci" | "uio_pci_generic" | "igb_uio")) => format!(
+            "it is on {name}, as it should be; does another process use it, is the IOMMU on (intel_iommu=on), may \
+             this process open /dev/vfio, and is it a NIC that DPDK supports?"
+        ),
+        Some(name) => format!(
+            "the kernel's driver {name} has it: take its interface down and bind it to vfio-pci \
+             (dpdk-devbind.py --bind=vfio-pci {address})"
+        ),
+        None => format!("it has no driver: bind it to vfio-pci (dpdk-devbind.py --bind=vfio-pci {address})"),
+    }
+}
+
+fn failed(port: &rules::Port, step: &'static str, cause: io::Error) -> Error {
+    Error::Port { port: port.name.clone(), device: port.device.clone(), step, cause }
+}
+
+/// Sets the device up and starts it.
+fn configure(
+    port: &rules::Port,
+    id: u16,
+    info: &rte_eth_dev_info,
+    pairs: u16,
+    pool: &Mempool,
+) -> Result<(), Error> {
+    let check = |step, code| if code < 0 { Err(failed(port, step, error::returned(code))) } else { Ok(()) };
+    let mtu = wire_mtu(port);
+    let mtu_refused =
+        |cause| Error::Mtu { port: port.name.clone(), device: port.device.clone(), wanted: mtu, cause };
+    let most = largest_mtu(info);
+    if mtu > most {
+        return Err(mtu_refused(format!("it can do {most}")));
+    }
+
+    let mut conf = rte_eth_conf::default();
+    conf.rxmode.mtu = u32::from(mtu);
+    let spread = u64::from(dpdk_sys::RTE_ETH_RSS_IP | dpdk_sys::RTE_ETH_RSS_TCP | dpdk_sys::RTE_ETH_RSS_UDP)
+        & info.flow_type_rss_offloads;
+    if pairs > 1 && spread != 0 {
+        conf.rxmode.mq_mode = dpdk_sys::rte_eth_rx_mq_mode_RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = spread;
+    }
+    // Legal because all frames are from one pool and none is ever shared.
+    conf.txmode.offloads = u64::from(dpdk_sys::RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) & info.tx_offload_capa;
+
+    // SAFETY: here and below: `id` is a port, set up by one thread (see `Port::start`); DPDK copies what it is given by
+    // reference, and the pool lives as long as the process.
+    let code = unsafe { dpdk_sys::rte_eth_dev_configure(id, pairs, pairs, &conf) };
+    check("configuring it", code)?;
+
+    // SAFETY: as above.
+    match unsafe { dpdk_sys::rte_eth_dev_set_mtu(id, mtu) } {
+        0 => {}
+        // It takes any frame up to the `most` of above.
+        code if code == -ENOTSUP => {}
+        code => return Err(mtu_refused(error::returned(code).to_string())),
+    }
+
+    let (mut receive, mut transmit) = (DESCRIPTORS, DESCRIPTORS);
+    // SAFETY: as above.
+    let code = unsafe { dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(id, &mut receive, &mut transmit) };
+    check("sizing its queues", code)?;
+    let mut transmit_conf = info.default_txconf;
+    transmit_conf.offloads = conf.txmode.offloads;
+    // SAFETY: as above.
+    let socket = unsafe { dpdk_sys::rte_eth_dev_socket_id(id) } as u32;
+    for queue in 0..pairs {
+        // SAFETY: as above.
+        let code = unsafe {
+            dpdk_sys::rte_eth_rx_queue_setup(
+                id,
+                queue,
+                receive,
+                socket,
+                &info.default_rxconf,
+                pool.raw().as_ptr(),
+            )
+        };
+        check("setting up a receive queue", code)?;
+        // SAFETY: as above.
+        let code = unsafe { dpdk_sys::rte_eth_tx_queue_setup(id, queue, transmit, socket, &transmit_conf) };
+        check("setting up a transmit queue", code)?;
+    }
+
+    // SAFETY: as above.
+    let code = unsafe { dpdk_sys::rte_eth_promiscuous_enable(id) };
+    // A virtual device without such a mode has no address filter either.
+    if code != -ENOTSUP || pci_address(&port.device).is_some() {
+        check("receiving frames for others (a virtual function must be trusted by its host)", code)?;
+    }
+    // SAFETY: as above.
+    check("starting it", unsafe { dpdk_sys::rte_eth_dev_start(id) })
+}
+
+/// The largest MTU that a device admits to, counted as DPDK does: what a driver needs besides is the difference of its
+/// two limits where it knows both.
+fn largest_mtu(info: &rte_eth_dev_info) -> u16 {
+    if info.max_mtu != u16::MAX || info.max_rx_pktlen == 0 {
+        return info.max_mtu;
+    }
+    let besides = dpdk_sys::RTE_ETHER_HDR_LEN + dpdk_sys::RTE_ETHER_CRC_LEN;
+    u16::try_from(info.max_rx_pktlen.saturating_sub(besides)).unwrap_or(u16::MAX)
+}
+
+fn mac(id: u16) -> Result<Mac, io::Error> {
+    let mut address = dpdk_sys::rte_ether_addr::default();
+    // SAFETY: `id` is a port; `address` is DPDK's to write.
+    match unsafe { dpdk_sys::rte_eth_macaddr_get(id, &mut address) } {
+        0 => Ok(Mac::from_bytes(address.addr_bytes)),
+        code => Err(error::returned(code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(max_mtu: u16, max_rx_pktlen: u32) -> rte_eth_dev_info {
+        rte_eth_dev_info { max_mtu, max_rx_pktlen, ..Default::default() }
+    }
+
+    #[test]
+    fn the_largest_mtu_is_what_the_driver_says_in_either_of_its_ways() {
+        assert_eq!(largest_mtu(&info(9702, 9728)), 9702);
+        assert_eq!(largest_mtu(&info(u16::MAX, 1522)), 1504);
+        assert_eq!(largest_mtu(&info(u16::MAX, u32::MAX)), u16::MAX);
+    }
+
+    #[test]
+    fn a_pci_device_that_is_not_there_is_said_not_to_be() {
+        assert!(advice("ffff:ff:1f.7").contains("no such PCI device"));
+    }
+}

@@ -1,0 +1,19 @@
+//! sluice's data plane: what happens to a frame, from the port that it came in by to the port that it leaves by.
+//!
+//! [`path`] is the map: it lists the stages in order.
+
+pub mod books;
+pub mod cli;
+pub mod control;
+pub mod event;
+pub mod frame;
+pub mod io;
+pub mod path;
+pub mod plan;
+pub mod reason;
+pub mod report;
+pub mod replay;
+pub mod stage;
+pub mod table;
+pub mod time;
+pub mod worker;

@@ -1,0 +1,59 @@
+//! Forward: where the destination is. Two sides only, so a frame goes to the other one or nowhere, and is never cloned.
+
+use rules::{Admission, Mac, Side};
+
+use crate::event::Notes;
+use crate::path::Limits;
+use crate::plan::BridgePlan;
+use crate::reason::{Cause, Reason};
+use crate::table::mac::Place;
+use crate::table::pins::Pin;
+use crate::time::Time;
+
+/// Decides whether a frame crosses the bridge.
+#[inline]
+pub fn forward(
+    bridge: &BridgePlan,
+    limits: &mut Limits,
+    side: Side,
+    dst: Mac,
+    now: Time,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    if dst.is_group() {
+        return Ok(()); // the filter let it through: ARP or neighbour discovery
+    }
+    let pin = bridge.pins.get(dst);
+    if let Some(Pin::To(there)) = pin {
+        return across(side, there);
+    }
+    match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
+        Some(Place::Side(there)) => across(side, there),
+        Some(Place::Quarantined) => Err(Reason::MacFlapping),
+        None if pin.is_none() && bridge.rules.admission == Admission::Members => Err(Reason::DstNotMember),
+        None => unknown(bridge, limits, side, now, notes),
+    }
+}
+
+/// Never back to where it came from (802.1D filtering).
+#[inline]
+fn across(from: Side, there: Side) -> Result<(), Reason> {
+    if there == from { Err(Reason::DstLocal) } else { Ok(()) }
+}
+
+#[cold]
+fn unknown(
+    bridge: &BridgePlan,
+    limits: &mut Limits,
+    side: Side,
+    now: Time,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
+    let pool = &bridge.tables.pools[side.index()].unknown;
+    if !limits.sides[side.index()].unknown.take(pool, now, rate) {
+        return Err(Reason::UnknownUnicastLimit);
+    }
+    notes.cause(Cause::UnknownFlooded);
+    Ok(())
+}

@@ -14,6 +14,7 @@ const FUNCTIONS: &[&str] = &[
     "dpdk_sys_errno",
     "rte_cpu_get_flag_enabled",
     "rte_dev_name",
+    "rte_dev_probe",
     "rte_eal_init",
     "rte_eth_dev_adjust_nb_rx_tx_desc",
     "rte_eth_dev_close",

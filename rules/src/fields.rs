@@ -4,7 +4,7 @@
 //! is wrong; no rules are made of a file with an error. The keys that were asked for are the keys that are known: others are
 //! errors. The same walk over no file describes the keys instead: that is the schema.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value as Json, json};
@@ -77,12 +77,12 @@ impl Notes {
             self.wrong(node.id, Wrong::found(node, "a mapping"));
             return None;
         };
-        let mut seen = HashMap::with_capacity(entries.len());
+        let mut seen = HashSet::with_capacity(entries.len());
         let mut plain = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match key.text() {
                 None => self.wrong(key.id, Wrong::found(key, "a key")),
-                Some(text) if seen.insert(text, ()).is_some() => {
+                Some(text) if !seen.insert(text) => {
                     self.error(Some(key.id), "given twice", "expected each key once");
                 }
                 Some(text) => plain.push((text, key, value)),
@@ -259,7 +259,7 @@ impl<'t> Fields<'_, 't> {
         self.describe(key, help, || json!({ "type": "array", "maxItems": most, "items": form.schema() }));
         let items = self.items(key);
         if items.len() > most {
-            let found = format!("has {} entries", items.len());
+            let found = format!("{} given", items.len());
             self.notes.error(self.at(key), found, format!("expected at most {most}"));
         }
         items.iter().take(most).filter_map(|item| Some((item.id, self.read(item, &form)?))).collect()
@@ -358,7 +358,7 @@ impl<'t> Fields<'_, 't> {
                 if least == most { format!("exactly {least}") } else { format!("{least} to {most}") };
             self.notes.error(
                 Some(node.id),
-                format!("has {} entries", entries.len()),
+                format!("{} given", entries.len()),
                 format!("expected {expected}"),
             );
         }

@@ -452,7 +452,7 @@ impl<A: Ip> Form for Address<A> {
 }
 
 /// A prefix of one IP version.
-pub(crate) trait Net: FromStr + Display + Copy + From<Self::Address> {
+pub(crate) trait Net: FromStr + Display + Copy + PartialEq {
     type Address: Ip;
     const EXPECTED: &'static str;
     const PATTERN: &'static str;
@@ -512,7 +512,7 @@ pub(crate) const PREFIX6: Prefix<Ipv6Net> = Prefix { lengths: 16..=127, net: std
 /// The prefix, if it has no host bits set.
 fn without_host_bits<N: Net>(net: N) -> Result<N, Wrong> {
     let network = net.network();
-    if network.first().to_string() == net.first().to_string() {
+    if network == net {
         Ok(net)
     } else {
         Err(Wrong::new(format!("{net} has host bits set"), format!("expected {network}")))

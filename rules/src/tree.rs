@@ -97,13 +97,24 @@ impl fmt::Display for Node {
     }
 }
 
-/// A text of the file for a message: cut at 60 characters, control characters escaped.
+/// A text of the file for a message: cut at 60 characters.
 pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+    let mut shown = printable(text.chars().take(60));
     if text.chars().nth(60).is_some() {
         shown.push_str("...");
     }
     shown
+}
+
+/// What is harmless to a terminal stays as it is.
+fn printable(text: impl Iterator<Item = char>) -> String {
+    text.fold(String::new(), |mut shown, c| {
+        match c {
+            '\'' | '"' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+        shown
+    })
 }
 
 /// A whole text.
@@ -130,7 +141,9 @@ impl Tree {
                 let at = error
                     .location()
                     .map_or(near, |place| Position { line: place.line(), column: place.column() });
-                Fault::new(at, format!("not readable as YAML: {}", shown(&error.to_string())))
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or(&message);
+                Fault::new(at, format!("not YAML: {}", printable(message.chars())))
             })?;
         match rest.next() {
             Some((_, mark)) => Err(Fault::new(mark.at, "this YAML can be read in two ways")),
@@ -193,7 +206,7 @@ fn marks(text: &str) -> Result<Vec<Mark>, Fault> {
     let (mut depth, mut documents) = (0, 0);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            Fault::new(error.marker().into(), format!("not YAML: {}", shown(error.info())))
+            Fault::new(error.marker().into(), format!("not YAML: {}", printable(error.info().chars())))
         })?;
         let at = Position::from(&span.start);
         let (kind, plain, anchor, tag) = match event {

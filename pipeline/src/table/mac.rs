@@ -148,9 +148,9 @@ impl Word {
         self.0 & Word::QUARANTINED != 0
     }
 
-    /// For a station; a free slot is also that of the zero address.
+    /// Of this address. A free slot is nobody's.
     const fn is(self, mac: Mac) -> bool {
-        self.0 ^ (mac.as_u64() << 16) < 1 << 16
+        self.0 >> 16 == mac.as_u64() && self.0 != Word::FREE.0
     }
 
     const fn mac(self) -> Mac {
@@ -173,17 +173,14 @@ impl Word {
 struct Set([AtomicU64; WAYS]);
 
 impl Set {
-    /// The first way that holds the address, with its word. Reads all ways, as a branch for each costs more.
+    /// The word of an address. Reads all ways, as a branch for each costs more: of the differences to what is looked for,
+    /// the smallest is below 2^16 where the address is the same.
     #[inline]
-    fn find(&self, mac: Mac) -> (usize, Word) {
-        let mut found = (0, Word::FREE);
-        for way in (0..WAYS).rev() {
-            let word = self.word(way);
-            if word.is(mac) {
-                found = (way, word);
-            }
-        }
-        found
+    fn nearest(&self, mac: Mac) -> Option<Word> {
+        let wanted = mac.as_u64() << 16;
+        let differences: [u64; WAYS] = std::array::from_fn(|way| self.word(way).0 ^ wanted);
+        let word = Word(differences.into_iter().fold(u64::MAX, u64::min) ^ wanted);
+        word.is(mac).then_some(word)
     }
 
     #[inline]
@@ -311,9 +308,9 @@ impl MacTable {
     #[inline]
     pub fn lookup(&self, mac: Mac, now: Time, rules: &Macs) -> Option<Place> {
         let tick = self.tick(now, rules);
-        let (slot, word) = self.find(mac)?;
+        let word = self.word(mac)?;
         if word.is_quarantined() {
-            return (now < self.history(slot).until()).then_some(Place::Quarantined);
+            return self.held(mac, now);
         }
         (!silent(word.age(tick), rules.age)).then(|| Place::Side(word.side()))
     }
@@ -330,10 +327,10 @@ impl MacTable {
         new_token: impl FnOnce() -> bool,
     ) -> Learned {
         let tick = self.tick(now, rules);
-        match self.find(mac) {
-            Some((_, word)) if word == Word::heard(mac, side, tick) => Learned::Known,
-            _ => self.learn_change(mac, side, now, rules, new_token),
+        if self.word(mac) == Some(Word::heard(mac, side, tick)) {
+            return Learned::Known;
         }
+        self.learn_change(mac, side, now, rules, new_token)
     }
 
     /// Reads a word of each set that `mac` can be in, so that the caches have them soon. For a first pass over a burst;
@@ -571,15 +568,24 @@ impl MacTable {
         self.sweep_all(now, rules);
     }
 
+    /// The word of an address: all that a look-up needs.
     #[inline]
+    fn word(&self, mac: Mac) -> Option<Word> {
+        let [a, b] = self.homes(mac);
+        self.sets[a].nearest(mac).or_else(|| self.sets[b].nearest(mac))
+    }
+
+    /// The first slot of an address, with its word.
     fn find(&self, mac: Mac) -> Option<(Slot, Word)> {
-        for set in self.homes(mac) {
-            let (way, word) = self.sets[set].find(mac);
-            if word != Word::FREE {
-                return Some((Slot { set, way }, word));
-            }
-        }
-        None
+        let slots = self.homes(mac).into_iter().flat_map(|set| (0..WAYS).map(move |way| Slot { set, way }));
+        let mut words = slots.map(|slot| (slot, self.sets[slot.set].word(slot.way)));
+        words.find(|&(_, word)| word.is(mac))
+    }
+
+    #[cold]
+    fn held(&self, mac: Mac, now: Time) -> Option<Place> {
+        let (slot, _) = self.find(mac)?;
+        (now < self.history(slot).until()).then_some(Place::Quarantined)
     }
 
     /// The two sets that an address can be in.

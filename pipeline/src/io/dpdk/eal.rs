@@ -15,7 +15,7 @@ use super::error::{self, Error};
 #[derive(Debug, Clone, Copy)]
 pub struct EalOptions<'a> {
     /// The devices of the ports, as in the rules: PCI addresses, or virtual devices with their arguments. DPDK touches
-    /// no other.
+    /// no other; virtual ones it makes when their ports start.
     pub devices: &'a [&'a str],
     /// The workers' cores: memory is taken near them, and DPDK's own threads stay off them where there are others.
     pub workers: &'a [u16],
@@ -50,10 +50,10 @@ pub struct Eal {
 }
 
 impl Eal {
-    /// Starts DPDK and the drivers of the devices. A device without a driver is found out when its port starts.
+    /// Starts DPDK and the drivers of the PCI devices. A device without a driver is found out when its port starts.
     ///
-    /// Nothing is left behind in the file system, several processes may run at once, and no privilege is needed beyond
-    /// what the devices need. The calling thread keeps its cores.
+    /// Nothing is left in the file system (without huge pages, an empty directory of DPDK's), several processes may run
+    /// at once, and no privilege is needed beyond what the devices need. The calling thread keeps its cores.
     ///
     /// # Errors
     /// [`Error::AlreadyStarted`], [`Error::Core`], [`Error::Device`], or [`Error::Eal`] with DPDK's reason.
@@ -110,19 +110,12 @@ fn arguments(options: &EalOptions<'_>, allowed: &CpuSet, memory: Memory) -> Resu
             vec!["--no-shconf".to_owned(), "--no-huge".to_owned(), format!("-m{mib}")]
         }
     });
-    let mut pci = false;
-    for device in options.devices {
-        if pci_address(device).is_some() {
-            pci = true;
-            arguments.push(format!("--allow={device}"));
-        } else {
-            arguments.push(format!("--vdev={device}"));
-        }
-    }
-    if !pci {
+    let pci: Vec<&&str> = options.devices.iter().filter(|device| pci_address(device).is_some()).collect();
+    if pci.is_empty() {
         // Virtual devices need no physical addresses, which only root may know.
         arguments.extend(["--no-pci", "--iova-mode=va"].map(str::to_owned));
     }
+    arguments.extend(pci.iter().map(|device| format!("--allow={device}")));
     Ok(arguments)
 }
 
@@ -194,7 +187,6 @@ mod tests {
         let pci = ["0000:03:00.0", "net_tap1,iface=swB"];
         let args = arguments(&options(&pci, &[1]), &cores(&[0, 1]), Memory::HugePages).unwrap();
         assert!(args.contains(&"--allow=0000:03:00.0".to_owned()));
-        assert!(args.contains(&"--vdev=net_tap1,iface=swB".to_owned()));
         assert!(!args.contains(&"--no-pci".to_owned()));
 
         let args = arguments(&options(&["net_null0"], &[1]), &cores(&[0, 1]), Memory::HugePages).unwrap();

@@ -84,15 +84,14 @@ pub enum Error {
 
     /// A port that is too small for its sides.
     #[error(
-        "port {port}: device {device} cannot carry an MTU of {wanted} bytes (that of the largest side, and 4 for each \
-         VLAN tag): {cause}. Lower the `mtu` of the sides on this port, or raise that of the device"
+        "port {port}: device {device} cannot carry an MTU of {wanted} bytes and its VLAN tags: {cause}. Lower the `mtu` of the sides on this port, or raise that of the device"
     )]
     Mtu {
         /// The port's name in the YAML.
         port: String,
         /// Its device.
         device: String,
-        /// Bytes, tags included.
+        /// Bytes, without tags.
         wanted: u16,
         /// What it can do, or DPDK's error.
         cause: String,

@@ -1,6 +1,6 @@
 //! Ports: found by their device, set up as the rules say, or refused with what they cannot do.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -97,10 +97,10 @@ impl Port {
     /// # Errors
     /// [`Error::NoPort`], [`Error::Queues`], [`Error::Mtu`]; [`Error::Port`] for whatever else the device refuses.
     pub fn start(port: &rules::Port, queues: usize, pool: &mut Mempool) -> Result<(Port, Vec<Queue>), Error> {
-        let (id, info) = find(&port.device).ok_or_else(|| Error::NoPort {
+        let (id, info) = find_or_make(&port.device).map_err(|advice| Error::NoPort {
             port: port.name.clone(),
             device: port.device.clone(),
-            advice: advice(&port.device),
+            advice,
         })?;
         let can = info.max_rx_queues.min(info.max_tx_queues);
         let pairs = u16::try_from(queues).unwrap_or(u16::MAX);
@@ -205,14 +205,29 @@ fn find(device: &str) -> Option<(u16, rte_eth_dev_info)> {
     None
 }
 
-/// What to do about a device of which DPDK made no port.
-fn advice(device: &str) -> String {
-    let Some(address) = pci_address(device) else {
-        return "it is no virtual device that DPDK knows, its arguments are wrong, or a privilege is missing \
-                (net_tap and others need CAP_NET_ADMIN and CAP_NET_RAW)"
-            .to_owned();
-    };
-    let path = Path::new("/sys/bus/pci/devices").join(&address);
+/// The port of a device, or what to do so that there will be one. A virtual device is made now.
+fn find_or_make(device: &str) -> Result<(u16, rte_eth_dev_info), String> {
+    if let Some(found) = find(device) {
+        return Ok(found);
+    }
+    if let Some(address) = pci_address(device) {
+        return Err(pci_advice(&address));
+    }
+    let arguments = CString::new(device).map_err(|_| "its name has a NUL character".to_owned())?;
+    // SAFETY: the EAL runs, for there is a pool; one thread does this (see `Port::start`); DPDK copies the arguments.
+    let code = unsafe { dpdk_sys::rte_dev_probe(arguments.as_ptr()) };
+    find(device).ok_or_else(|| {
+        format!(
+            "{}. It is no virtual device that DPDK knows, its arguments are wrong, or a privilege is missing (net_tap \
+             and others need CAP_NET_ADMIN and CAP_NET_RAW)",
+            error::returned(code)
+        )
+    })
+}
+
+/// What to do about a PCI device of which DPDK made no port.
+fn pci_advice(address: &str) -> String {
+    let path = Path::new("/sys/bus/pci/devices").join(address);
     if !path.exists() {
         return "there is no such PCI device (lspci -D lists them)".to_owned();
     }
@@ -246,13 +261,10 @@ fn configure(
     pool: &Mempool,
 ) -> Result<(), Error> {
     let check = |step, code| if code < 0 { Err(failed(port, step, error::returned(code))) } else { Ok(()) };
-    let mtu = wire_mtu(port);
-    let mtu_refused =
-        |cause| Error::Mtu { port: port.name.clone(), device: port.device.clone(), wanted: mtu, cause };
+    let is_virtual = pci_address(&port.device).is_none();
     let most = largest_mtu(info);
-    if mtu > most {
-        return Err(mtu_refused(format!("it can do {most}")));
-    }
+    // A device at its limit still takes tags on top of it: drivers count with them (net_tap with two).
+    let mtu = wire_mtu(port).min(most);
 
     let mut conf = rte_eth_conf::default();
     conf.rxmode.mtu = u32::from(mtu);
@@ -271,11 +283,13 @@ fn configure(
     check("configuring it", code)?;
 
     // SAFETY: as above.
-    match unsafe { dpdk_sys::rte_eth_dev_set_mtu(id, mtu) } {
-        0 => {}
-        // It takes any frame up to the `most` of above.
-        code if code == -ENOTSUP => {}
-        code => return Err(mtu_refused(error::returned(code).to_string())),
+    let code = unsafe { dpdk_sys::rte_eth_dev_set_mtu(id, mtu) };
+    // A virtual device without an MTU has no such limit either, whatever it says (net_memif: 1518-byte frames).
+    if !(code == -ENOTSUP && is_virtual) && (mtu < port.mtu || code < 0 && code != -ENOTSUP) {
+        let cause =
+            if mtu < port.mtu { format!("it can do {most}") } else { error::returned(code).to_string() };
+        let (port, device, wanted) = (port.name.clone(), port.device.clone(), port.mtu);
+        return Err(Error::Mtu { port, device, wanted, cause });
     }
 
     let (mut receive, mut transmit) = (DESCRIPTORS, DESCRIPTORS);
@@ -307,7 +321,7 @@ fn configure(
     // SAFETY: as above.
     let code = unsafe { dpdk_sys::rte_eth_promiscuous_enable(id) };
     // A virtual device without such a mode has no address filter either.
-    if code != -ENOTSUP || pci_address(&port.device).is_some() {
+    if !(code == -ENOTSUP && is_virtual) {
         check("receiving frames for others (a virtual function must be trusted by its host)", code)?;
     }
     // SAFETY: as above.
@@ -350,6 +364,6 @@ mod tests {
 
     #[test]
     fn a_pci_device_that_is_not_there_is_said_not_to_be() {
-        assert!(advice("ffff:ff:1f.7").contains("no such PCI device"));
+        assert!(pci_advice("ffff:ff:1f.7").contains("no such PCI device"));
     }
 }

@@ -1,0 +1,5 @@
+//! SPEC section F, row by row: exact frames in and out of the bridge, on a clock of the tests' own. Tests are named by
+//! their row. The books are checked after every frame.
+
+mod frames;
+mod harness;

@@ -94,14 +94,13 @@ impl Notes {
 
 /// The word of `known` that `word` is a slip of, if there is one.
 pub(crate) fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    // The distance is quadratic in the length: what is longer than any key is no slip of one.
-    let slips = |name: &'k str| Some((strsim::osa_distance(word, name), name)).filter(|_| word.len() <= 40);
-    known
-        .into_iter()
-        .filter_map(slips)
-        .filter(|(slips, name)| *slips <= 1.max(name.len() / 3))
-        .min()
-        .map(|(_, name)| name)
+    // What is far longer than any key is no slip of one, and the time would grow with it.
+    let known = known.into_iter().filter(|_| word.len() <= 40);
+    let near = |name: &'k str| {
+        let slips = strsim::osa_distance(word, name);
+        (slips <= 1.max(name.len() / 3)).then_some((slips, name))
+    };
+    known.filter_map(near).min().map(|(_, name)| name)
 }
 
 /// "did you mean", or else what there is.
@@ -364,10 +363,12 @@ impl<'t> Fields<'_, 't> {
         }
         let mut values = Vec::with_capacity(entries.len());
         for (name, key, value) in entries {
+            // A name that is none stands in messages from here on: short, and harmless to a terminal.
+            let name = shown(name);
             if let Err(wrong) = NAME.read(key) {
-                self.notes.error(Some(key.id), format!("\"{}\" is no name", shown(name)), wrong.hint);
+                self.notes.error(Some(key.id), format!("\"{name}\" is no name"), wrong.hint);
             }
-            values.push(Fields::of(self.notes, Some(value), |fields| read(name, fields)).0);
+            values.push(Fields::of(self.notes, Some(value), |fields| read(&name, fields)).0);
         }
         values
     }

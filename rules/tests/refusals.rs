@@ -187,6 +187,8 @@ mod top {
             ["ports.trunk1.device: is the device of port trunk0 already (expected another device for each port; both sides of a bridge may share one port)"];
         a_name_with_a_slash: "ports:\n" => "ports:\n  §a/b: { device: net_null0 }\n",
             ["ports.a/b: \"a/b\" is no name (expected a name of letters, digits, _ and -, at most 32, not beginning with -)"];
+        a_terminal_escape_in_a_name: "ports:\n" => "ports:\n  §\"\\e[2J\": { device: net_null0 }\n",
+            ["ports.\\u{1b}[2J: \"\\u{1b}[2J\" is no name (expected a name of letters, digits, _ and -, at most 32, not beginning with -)"];
         no_worker: "ports:\n" => "workers: §[]\nports:\n", ["workers: names no core (expected at least one, such as [1])"];
         one_worker_twice: "ports:\n" => "workers: [1, 2, §1]\nports:\n", ["workers[2]: core 1 is listed twice (expected each core once)"];
         a_core_that_is_none: "ports:\n" => "workers: [§-1, §1024, §one]\nports:\n", [

@@ -1,8 +1,8 @@
-//! Token buckets (SPEC F.7, F39, F49): how much may pass, of one source in the worker that sees it, and of a whole side in all
-//! workers together.
+//! Token buckets (SPEC F.7, F39, F49): how much may pass, of one source in the worker that sees it, and of a whole side
+//! in all workers together.
 //!
 //! Every limit is a [`Rate`] that the caller passes along, so a reload that changes it leaves the levels alone but for
-//! capping them to a smaller burst. The narrow bucket is asked first and pays last, so a refused frame takes nothing from any.
+//! capping them to a smaller burst. The narrow bucket is asked first and pays last: a refused frame takes nothing from any.
 
 use std::fmt;
 use std::time::Duration;
@@ -159,8 +159,8 @@ struct Set {
 impl Set {
     const WAYS: usize = 8;
 
-    /// The bucket of `key`. Where it has none it takes the place of the fullest: a full bucket says nothing that a new one
-    /// would not.
+    /// The bucket of `key`. Where it has none it takes the place of the fullest: a full one says nothing that a new one would
+    /// not.
     fn bucket(&mut self, key: u64, now: Time, rate: Rate) -> &mut Bucket {
         let way = self.keys.iter().position(|&k| k == key).unwrap_or_else(|| {
             let level = |&way: &usize| grown(self.buckets[way].level, now.since(self.buckets[way].at), rate);
@@ -194,7 +194,7 @@ impl Sources {
         Sources { sets: (0..sets).map(|_| set()).collect(), key: HashKey::from_seed(seed) }
     }
 
-    /// Asks the bucket of `source` (a MAC, say; not zero), and then, if that has a token, the wider limit. Both pay or none.
+    /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. Both pay or none.
     pub fn admit(&mut self, source: u64, now: Time, rate: Rate, wider: impl FnOnce() -> bool) -> Admitted {
         let set = self.key.hash(source) as usize & (self.sets.len() - 1);
         let bucket = self.sets[set].bucket(source, now, rate);

@@ -5,18 +5,19 @@
 //! compare-and-swap of all that it says:
 //!
 //! ```text
-//!  63                          16   15      14       13      0
-//! +------------------------------+------+----------+-----------+
-//! |           address            | side | quaran-  |  stamp    |   0: a free slot (00:00:00:00:00:00 is no station)
-//! |                              |      | tined    | (quarters |
-//! +------------------------------+------+----------+-of a s)---+
+//!  63                         16  15     14            13    0
+//! +-----------------------------+------+-------------+---------+
+//! |           address           | side | quarantined |  stamp  |
+//! +-----------------------------+------+-------------+---------+
 //! ```
 //!
-//! The stamp is the moment the address was last heard, in ticks of 250 ms modulo 2^14. It is written again when the tick
-//! has changed, so a known address costs no write for most frames, and what is compared with a stamp allows for the tick
-//! that it may be behind. **A stamp never wraps unnoticed**: every sweep of the whole table moves a horizon up to which
-//! all stamps can be told apart, and whoever looks at the table beyond the horizon (a capture may jump by days between two frames)
-//! sweeps it first.
+//! and 0 in a free slot, as 00:00:00:00:00:00 is no station.
+//!
+//! The stamp is when the address was last heard, in ticks of 250 ms modulo 2^14. It is written again when the tick has
+//! changed, so most frames of a known address write nothing, and what is compared with a stamp allows for the tick that
+//! it may be behind. **A stamp never wraps unnoticed**: every sweep of the whole table moves a horizon up to which all
+//! stamps can be read, and whoever looks at the table from beyond it (a capture may jump by days between two frames)
+//! sweeps first.
 
 use std::fmt;
 use std::time::Duration;
@@ -49,8 +50,8 @@ const MOVES: usize = 15;
 /// its way, so it takes as many others as this, all at one address at once, to refuse a frame.
 const TRIES: usize = 8;
 
-/// So many ticks since a stamp make sure that the address was silent for `limit`, with one tick more for what a stamp does
-/// not say: its own remainder, and the sights in the same tick that did not renew it.
+/// So many ticks since a stamp make sure that the address was silent for `limit`: one tick more than that, for what a
+/// stamp does not say (its own remainder, and the sights in the same tick that did not renew it).
 #[inline]
 fn silent(ticks: u64, limit: Duration) -> bool {
     ticks * nanos(TICK) >= nanos(limit.min(MacTable::LONGEST)) + nanos(TICK)
@@ -315,8 +316,8 @@ impl MacTable {
         (!silent(word.age(tick), rules.age)).then(|| Place::Side(word.side()))
     }
 
-    /// A frame from `mac` came in on `side`. `new_token` is asked at most once, and only for an address that is not known and
-    /// has room (F49).
+    /// A frame from `mac` came in on `side`. `new_token` is asked at most once, and only for an address that is not known
+    /// and has room (F49).
     #[inline]
     pub fn learn(
         &self,
@@ -341,8 +342,8 @@ impl MacTable {
         self.sets[a].word(0).0 ^ self.sets[b].word(0).0
     }
 
-    /// Frees what has aged, in the next `slots` slots (at least one set's). Not doing so costs capacity, and once in seven minutes a
-    /// worker the time of a whole sweep.
+    /// Frees what has aged, in the next `slots` slots (a set's at least). Until then an aged entry takes up capacity. Where
+    /// no sweep of the whole table has begun for seven minutes, a worker makes one.
     pub fn sweep(&self, now: Time, rules: &Macs, sweep: &mut Sweep, slots: usize) {
         if sweep.next == 0 {
             sweep.began = tick_of(now);
@@ -425,7 +426,7 @@ impl MacTable {
             } else if word.is_quarantined() {
                 return Learned::Flapping { first: false };
             } else if word.side() == side {
-                // a word ahead of this worker's clock stays
+                // Age 0 may also be a stamp ahead of this worker's clock: it stays.
                 if word.age(tick) == 0 || self.sets[slot.set].swap(slot.way, word, heard) {
                     return Learned::Known;
                 }
@@ -443,7 +444,7 @@ impl MacTable {
         let set = &self.sets[slot.set];
         let history = self.history(slot);
         if history.recent(now, rules.flap.within) + 1 >= rules.flap.moves.into() {
-            // before the swap that makes others read it
+            // Before the swap, which makes others read it.
             history.until.store(now.after(rules.flap.hold).as_nanos(), Ordering::Relaxed);
             return set.swap(slot.way, word, word.quarantined()).then(|| {
                 history.record(now);
@@ -481,8 +482,8 @@ impl MacTable {
         Some(Slot { set, way })
     }
 
-    /// After an insertion: of the slots with this address (two workers may have met it at once) the first one stays, and is
-    /// returned.
+    /// After an insertion: of the slots with this address (two workers may have met it at once) the first one stays, and
+    /// is returned.
     fn settle(&self, mac: Mac) -> Option<Slot> {
         // Between the insertion and the look at the other slots: of two workers, one at least sees both entries.
         fence(Ordering::SeqCst);

@@ -20,7 +20,7 @@ pub(super) const DESCRIPTORS: u16 = 1024;
 /// always make room for.
 pub(super) const OVERHEAD: u32 = dpdk_sys::RTE_ETHER_HDR_LEN + dpdk_sys::RTE_ETHER_CRC_LEN + 8;
 
-const ENOTSUP: i32 = 95;
+const ENOTSUP: i32 = rustix::io::Errno::NOTSUP.raw_os_error();
 
 /// The MTU that a port is set to, in bytes. To DPDK it is what follows an untagged frame's Ethernet header, so tags are
 /// part of it.
@@ -215,13 +215,12 @@ fn find_or_make(device: &str) -> Result<(u16, rte_eth_dev_info), String> {
     }
     let arguments = CString::new(device).map_err(|_| "its name has a NUL character".to_owned())?;
     // SAFETY: the EAL runs, for there is a pool; one thread does this (see `Port::start`); DPDK copies the arguments.
-    let code = unsafe { dpdk_sys::rte_dev_probe(arguments.as_ptr()) };
+    // What it returns says less than its messages: EPERM also for a file that is not there.
+    let _ = unsafe { dpdk_sys::rte_dev_probe(arguments.as_ptr()) };
     find(device).ok_or_else(|| {
-        format!(
-            "{}. It is no virtual device that DPDK knows, its arguments are wrong, or a privilege is missing (net_tap \
-             and others need CAP_NET_ADMIN and CAP_NET_RAW)",
-            error::returned(code)
-        )
+        "DPDK's messages on standard error say why. It is no virtual device that DPDK knows, its arguments are wrong, \
+         or a privilege is missing (net_tap and others need CAP_NET_ADMIN and CAP_NET_RAW)"
+            .to_owned()
     })
 }
 

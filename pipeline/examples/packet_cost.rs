@@ -1,6 +1,6 @@
 //! A worker on frames in memory, for `perf/instructions`: run under callgrind it tells what the packet path costs a frame.
 //!
-//! Prints how many frames went through [`counted`], which is what callgrind counts. Filling and emptying the bursts is
+//! Prints how many frames went through `counted`, which is what callgrind counts. Filling and emptying the bursts is
 //! outside of it.
 
 use std::error::Error;

@@ -214,8 +214,8 @@ fn find_or_make(device: &str) -> Result<(u16, rte_eth_dev_info), String> {
         return Err(pci_advice(&address));
     }
     let arguments = CString::new(device).map_err(|_| "its name has a NUL character".to_owned())?;
-    // SAFETY: the EAL runs, for there is a pool; one thread does this (see `Port::start`); DPDK copies the arguments.
     // What it returns says less than its messages: EPERM also for a file that is not there.
+    // SAFETY: the EAL runs, for there is a pool; one thread does this (see `Port::start`); DPDK copies the arguments.
     let _ = unsafe { dpdk_sys::rte_dev_probe(arguments.as_ptr()) };
     find(device).ok_or_else(|| {
         "DPDK's messages on standard error say why. It is no virtual device that DPDK knows, its arguments are wrong, \

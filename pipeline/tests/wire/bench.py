@@ -1,0 +1,50 @@
+"""A bridge between two raw wires: what goes in, and exactly what comes out."""
+
+from frames import A, A4, B, B4, fence, strict, tagged
+
+
+class Bench:
+    """Crafted frames through a bridge on two net_tap ports, or on one that carries both sides. `tags` is what each side's
+    frames wear on the wire."""
+
+    def __init__(self, lab, mud, wix, ports=("trunk0", "trunk1"), tags=None, make=strict, **bridge):
+        self.namespace = lab.namespace("bridge")
+        devices = {port: f"net_tap{index},iface={port}" for index, port in enumerate(ports)}
+        self.rules = make(devices, {"port": ports[0], **mud}, {"port": ports[-1], **wix}, **bridge)
+        self.sluice = lab.sluice("bridge", self.rules, self.namespace)
+        wires = {port: lab.wire(self.namespace, port) for port in ports}
+        self.mud, self.wix = wires[ports[0]], wires[ports[-1]]
+        on_mud, on_wix = tags or (vlan(mud), vlan(wix))
+        fences = ((A, A4), (B, B4)), ((B, B4), (A, A4))
+        self.ways = {
+            "mud": (self.mud, on_mud, self.wix, on_wix, *fences),
+            "wix": (self.wix, on_wix, self.mud, on_mud, *reversed(fences)),
+        }
+
+    def through(self, *frames, on="mud"):
+        """Sends frames on a side; what comes out on the other. Nothing may come back.
+
+        A frame that must pass follows on each side: when it is there, nothing else is on its way.
+        """
+        near, near_tag, far, far_tag, there, back = self.ways[on]
+        for frame in frames:
+            near.send(frame)
+        last = fence(*there)
+        near.send(near_tag(last))
+        across = far.until(far_tag(last))
+        last = fence(*back)
+        far.send(far_tag(last))
+        returned = near.until(near_tag(last))
+        assert returned == [], f"came back on {on}: {[frame.hex() for frame in returned]}"
+        return across
+
+
+def vlan(side):
+    """How frames look on the wire of a side of the rules."""
+
+    def wear(frame):
+        if "vlan" in side:
+            frame = tagged(frame, side["vlan"])
+        return tagged(frame, side["outer_vlan"], tpid=0x88A8) if "outer_vlan" in side else frame
+
+    return wear

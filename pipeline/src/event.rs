@@ -1,9 +1,15 @@
 //! What an operator should hear of: rare things that leave the packet path through a bounded queue to the control thread.
 
+use std::net::Ipv6Addr;
+
 use rules::{Mac, Side};
 
 use crate::books::SideBooks;
+use crate::frame::build::Nonce;
+use crate::plan::Anycast;
 use crate::reason::Cause;
+use crate::table::hold::OwnAddress;
+use crate::table::neighbour::Heard;
 use crate::time::Time;
 
 crate::reason::table! {
@@ -22,6 +28,12 @@ crate::reason::table! {
         NdSpoof "nd_spoof" "neighbour discovery claims a member's address for this MAC";
         RaSeen "ra_seen" "a router advertisement: this station offers itself as default router";
         RedirectSeen "redirect_seen" "an ICMPv6 redirect";
+        IpConflict "ip_conflict" "a second MAC claims an address: answers for it stop until one of them has been alone for a minute";
+        IpConflictOwn "ip_conflict_own" "this station claims an address of the bridge's own";
+        ProbeReflected "probe_reflected" "our own loop probe came back on the side that it was sent on: something reflects";
+        LoopHeld "loop_held" "there is a loop: our probes came back across the bridge; flooding is held";
+        LoopHealed "loop_healed" "no probe came back for a while: flooding goes on";
+        OwnDuplicate "own_duplicate" "another station has an address of the bridge's own: the bridge keeps silent about it";
     }
 }
 
@@ -40,36 +52,81 @@ pub struct Event {
     pub mac: Mac,
 }
 
-/// The way of events out of a worker. Full means lost, and counted: the packet path waits for nobody.
+/// What leaves a worker for the control side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// An event, to be told.
+    Event(Event),
+    /// An owner of an address was heard on a bridge, by its slot.
+    Heard(usize, Event, Heard),
+    /// No error was sent to this anycast source, on a bridge.
+    Anycast(usize, Time, Ipv6Addr, Anycast),
+    /// A frame with one of our own MACs and this nonce came back.
+    Probe(Probe),
+    /// Somebody else claims an address of our own, or wants it.
+    Own(Claim),
+}
+
+/// A frame of our own that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// When.
+    pub time: Time,
+    /// Where it came in.
+    pub port: usize,
+    /// On which bridge and side.
+    pub at: (usize, Side),
+    /// The side whose MAC it carries.
+    pub sent: Side,
+    /// What it carries.
+    pub nonce: Nonce,
+}
+
+/// Somebody else has, or wants, an address of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// When.
+    pub time: Time,
+    /// On which bridge and side.
+    pub at: (usize, Side),
+    /// By which port.
+    pub port: usize,
+    /// Which address.
+    pub address: OwnAddress,
+    /// Who.
+    pub mac: Mac,
+}
+
+/// The way of notices out of a worker. Full means lost, and counted: the packet path waits for nobody.
 #[derive(Debug)]
-pub struct Events {
-    queue: rtrb::Producer<Event>,
+pub struct Notices {
+    queue: rtrb::Producer<Notice>,
     /// How many were lost.
     pub lost: u64,
 }
 
-impl Events {
-    /// A queue for so many events, and its end in the control thread.
-    pub fn queue(capacity: usize) -> (Events, rtrb::Consumer<Event>) {
+impl Notices {
+    /// A queue for so many notices, and its end in the control thread.
+    pub fn queue(capacity: usize) -> (Notices, rtrb::Consumer<Notice>) {
         let (queue, consumer) = rtrb::RingBuffer::new(capacity);
-        (Events { queue, lost: 0 }, consumer)
+        (Notices { queue, lost: 0 }, consumer)
     }
 
-    /// Reports an event.
-    pub fn push(&mut self, event: Event) {
-        if self.queue.push(event).is_err() {
+    /// Reports something.
+    pub fn push(&mut self, notice: Notice) {
+        if self.queue.push(notice).is_err() {
             self.lost += 1;
         }
     }
 }
 
-/// What a stage may leave behind beside its verdict: causes in the side's books, events for the operator.
+/// What a stage may leave behind beside its verdict: causes in the side's books, notices for the control side.
 #[derive(Debug)]
 pub struct Notes<'a> {
     /// The ingress side's books.
     pub books: &'a mut SideBooks,
     /// The way to the control thread.
-    pub events: &'a mut Events,
+    pub notices: &'a mut Notices,
     /// When the frame came.
     pub time: Time,
     /// By which port.
@@ -88,6 +145,32 @@ impl Notes<'_> {
 
     /// Reports an event about this frame.
     pub fn event(&mut self, kind: EventKind) {
-        self.events.push(Event { time: self.time, port: self.port, at: Some(self.at), kind, mac: self.mac });
+        self.notices.push(Notice::Event(self.about(kind)));
+    }
+
+    fn about(&self, kind: EventKind) -> Event {
+        Event { time: self.time, port: self.port, at: Some(self.at), kind, mac: self.mac }
+    }
+
+    /// An owner of an address spoke; if that is a conflict, it is about this frame.
+    pub fn heard(&mut self, heard: Heard) {
+        self.notices.push(Notice::Heard(self.at.0, self.about(EventKind::IpConflict), heard));
+    }
+
+    /// A frame of our own came back.
+    pub fn probe(&mut self, sent: Side, nonce: Nonce) {
+        let Notes { time, port, at, .. } = *self;
+        self.notices.push(Notice::Probe(Probe { time, port, at, sent, nonce }));
+    }
+
+    /// Somebody else claims an address of our own.
+    pub fn own_claim(&mut self, address: OwnAddress) {
+        let Notes { time, port, at, mac, .. } = *self;
+        self.notices.push(Notice::Own(Claim { time, at, port, address, mac }));
+    }
+
+    /// No error was sent to an anycast source.
+    pub fn anycast(&mut self, address: Ipv6Addr, why: Anycast) {
+        self.notices.push(Notice::Anycast(self.at.0, self.time, address, why));
     }
 }

@@ -6,35 +6,48 @@
 //!
 //! The order is a security property: nothing is learned from a frame that the filter refuses.
 
-use rules::Side;
-
 use crate::books::{Books, SideBooks};
-use crate::event::{Event, Events, Notes};
+use crate::event::{Event, Notes, Notice, Notices};
 use crate::frame::ether::{self, Ether};
 use crate::io::Buffer;
+use crate::outbox::Outbox;
 use crate::plan::{At, BridgePlan, Plan};
 use crate::reason::Reason;
-use crate::stage::{admit, answer, filter, fit, forward, guard, learn, police};
+use crate::stage::answer::Answer;
+use crate::stage::fit::Fit;
+use crate::stage::{Arrival, admit, answer, filter, fit, forward, guard, learn, police};
 use crate::table::bucket::{Share, Sources};
 use crate::time::Time;
 
-/// Why one side's frame may cross, stage by stage.
+/// How a frame may cross.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As it is.
+    Whole,
+    /// As the fragments in the outbox.
+    Fragments,
+    /// It does not: it was for the bridge, or is answered.
+    Answered,
+}
+
+/// Whether and how one side's frame may cross, stage by stage.
 #[inline(always)]
-fn judge(
-    bridge: &BridgePlan,
-    limits: &mut Limits,
-    side: Side,
-    ether: &Ether<'_>,
-    now: Time,
-    notes: &mut Notes<'_>,
-) -> Result<(), Reason> {
+fn judge(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outbox, notes: &mut Notes<'_>) -> Result<Way, Reason> {
+    let Arrival { bridge, ether, now, .. } = arrival;
+    let side = arrival.side();
     guard::guard(bridge, side, ether, notes)?; // reserved addresses, loops, our own MACs
     let packet = filter::filter(bridge, ether, notes)?; // what an exchange lets through
-    learn::learn(bridge, limits, side, ether.src, now, notes)?; // who may speak, and where
-    police::police(bridge, limits, side, (ether.dst, ether.src), now)?; // storms
-    answer::answer(bridge, ether.dst)?; // for ourselves
-    forward::forward(bridge, limits, side, ether.dst, now, notes)?; // where the destination is
-    fit::fit(bridge, side, &packet, ether.payload.len(), notes) // the egress MTU
+    learn::learn(bridge, limits, side, ether.src, *now, notes)?; // who may speak, and where
+    police::police(bridge, limits, side, (ether.dst, ether.src), *now)?; // storms
+    learn::hear(arrival, &packet, notes); // whose address is whose
+    if answer::answer(arrival, &packet, limits, outbox, notes)? == Answer::Done {
+        return Ok(Way::Answered); // for ourselves, or on behalf of a member
+    }
+    forward::forward(bridge, limits, side, ether.dst, *now, notes)?; // where the destination is
+    match fit::fit(arrival, &packet, limits, outbox, notes)? {
+        Fit::Whole => Ok(Way::Whole), // the egress MTU
+        Fit::Fragments => Ok(Way::Fragments),
+    }
 }
 
 /// What became of a frame on its way to the egress queue.
@@ -47,8 +60,13 @@ pub enum Verdict {
         /// Where it came in.
         from: At,
     },
+    /// Its fragments, which are in the outbox, leave in its place.
+    Fragments {
+        /// Where it came in.
+        from: At,
+    },
     /// It goes nowhere, and is counted.
-    Drop,
+    Done,
 }
 
 /// One worker's own limiters of one bridge.
@@ -58,7 +76,16 @@ pub struct Limits {
     pub sources: Sources,
     /// By side.
     pub sides: [Shares; 2],
+    /// Path-MTU errors by source address.
+    pub mtu_sources: Sources,
+    /// Path-MTU errors by source MAC.
+    pub mtu_macs: Sources,
+    /// Of the hash that makes a source address a key.
+    pub seed: u64,
 }
+
+/// Source addresses whose path-MTU errors are limited one by one (SPEC D.6).
+const MTU_SOURCES: u32 = 16 << 10;
 
 impl Limits {
     /// Fresh ones for one of so many workers.
@@ -66,8 +93,21 @@ impl Limits {
         // every source that passed `learn` has a place: the members and what the table holds
         let sources = 2 * bridge.rules.macs.capacity + bridge.rules.members.len() as u32;
         let share = || Share::of(workers);
-        let shares = || Shares { broadcast: share(), multicast: share(), unknown: share(), new: share() };
-        Limits { sources: Sources::new(sources, seed), sides: [shares(), shares()] }
+        let shares = || Shares {
+            broadcast: share(),
+            multicast: share(),
+            unknown: share(),
+            new: share(),
+            answers: share(),
+            mtu_errors: share(),
+        };
+        Limits {
+            sources: Sources::new(sources, seed),
+            sides: [shares(), shares()],
+            mtu_sources: Sources::new(MTU_SOURCES, seed),
+            mtu_macs: Sources::new(sources, seed),
+            seed,
+        }
     }
 }
 
@@ -82,6 +122,10 @@ pub struct Shares {
     pub unknown: Share,
     /// Of new addresses.
     pub new: Share,
+    /// Of replies.
+    pub answers: Share,
+    /// Of path-MTU errors.
+    pub mtu_errors: Share,
 }
 
 /// What one worker owns: its limiters, its books, and its way to report events.
@@ -92,7 +136,9 @@ pub struct Lane {
     /// The books.
     pub books: Books,
     /// The way to the control thread.
-    pub events: Events,
+    pub notices: Notices,
+    /// What the bridge itself sends.
+    pub outbox: Outbox,
 }
 
 /// Takes one frame all the way: judged, counted and, where it crosses, rewritten for its egress side.
@@ -105,21 +151,28 @@ pub fn run(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, n
     };
     let bridge = plan.bridge(at);
     let slot = usize::from(at.bridge);
-    let books: &mut SideBooks = &mut lane.books.sides[slot][at.side.index()];
+    let Lane { limits, books, notices, outbox } = lane;
+    let books: &mut SideBooks = &mut books.sides[slot][at.side.index()];
     books.received += 1;
     books.received_bytes += frame.bytes().len() as u64;
-    let mut notes =
-        Notes { books, events: &mut lane.events, time: now, port, at: (slot, at.side), mac: ether.src };
-    let judged = judge(bridge, &mut lane.limits[slot], at.side, &ether, now, &mut notes);
+    let arrival = Arrival { bridge, at, ether, now };
+    let mut notes = Notes { books, notices, time: now, port, at: (slot, at.side), mac: ether.src };
+    let judged = judge(&arrival, &mut limits[slot], outbox, &mut notes);
     let (ingress, egress) = (bridge.rules.side(at.side), bridge.rules.side(at.side.other()));
-    let outcome = judged.and_then(|()| {
-        if ether::retag(frame, ingress.tags, egress.tags) { Ok(()) } else { Err(Reason::NoHeadroom) }
+    let outcome = judged.and_then(|way| match way {
+        Way::Whole if !ether::retag(frame, ingress.tags, egress.tags) => Err(Reason::NoHeadroom),
+        way => Ok(way),
     });
     match outcome {
-        Ok(()) => Verdict::Forward { port: egress.port, from: at },
+        Ok(Way::Whole) => Verdict::Forward { port: egress.port, from: at },
+        Ok(Way::Fragments) => Verdict::Fragments { from: at },
+        Ok(Way::Answered) => {
+            books.answered += 1;
+            Verdict::Done
+        }
         Err(reason) => {
-            lane.books.sides[slot][at.side.index()].dropped[reason.index()] += 1;
-            Verdict::Drop
+            books.dropped[reason.index()] += 1;
+            Verdict::Done
         }
     }
 }
@@ -140,9 +193,9 @@ fn stray(lane: &mut Lane, port: usize, frame: &impl Buffer, reason: Reason, now:
     if let Some((dst, src)) = ether::addresses(frame.bytes()).filter(|_| reason != Reason::Runt) {
         counted = guard::reserved(dst).unwrap_or(reason);
         if let Some(kind) = guard::bpdu(dst) {
-            lane.events.push(Event { time: now, port, at: None, kind, mac: src });
+            lane.notices.push(Notice::Event(Event { time: now, port, at: None, kind, mac: src }));
         }
     }
     lane.books.ports[port].dropped[counted.index()] += 1;
-    Verdict::Drop
+    Verdict::Done
 }

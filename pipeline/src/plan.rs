@@ -3,13 +3,19 @@
 //! What must survive a reload (tables, limiter levels) is not in a plan but behind it, in [`Tables`], which the next plan
 //! takes over by the bridge's name.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use rules::{Bridge, Mac, Rules, Side, Tags, Vid};
+use ipnet::Ipv6Net;
+use rules::{Bridge, Mac, Role, Rules, Side, Tags, Vid};
 
+use crate::frame::build::Nonce;
+use crate::frame::icmp6;
 use crate::table::bucket::Pool;
+use crate::table::hold::{Hold, OwnAddress};
+use crate::table::neighbour::NeighbourTable;
 use crate::table::mac::MacTable;
 use crate::table::pins::Pins;
 
@@ -49,8 +55,12 @@ pub struct BridgePlan {
     pub own: [Mac; 2],
     /// The members' MACs.
     pub pins: Pins,
-    /// The members' addresses, and the MACs that may claim each.
-    pub claims: Claims,
+    /// The members' addresses, and whose each is.
+    pub owners: Owners,
+    /// The bridge's own link-local address on each side: from that side's MAC.
+    pub link_local: [Ipv6Addr; 2],
+    /// What our own duplicate address detection carries on each side (RFC 7527).
+    pub nonces: [Nonce; 2],
     /// What survives a reload.
     pub tables: Arc<Tables>,
 }
@@ -60,6 +70,10 @@ pub struct BridgePlan {
 pub struct Tables {
     /// Learned addresses.
     pub macs: MacTable,
+    /// Whose MAC an address is.
+    pub neighbours: NeighbourTable,
+    /// What is held: flooding, while there is a loop; our own addresses, while somebody else has them.
+    pub hold: Hold,
     /// The sides' token pools.
     pub pools: [Pools; 2],
 }
@@ -75,6 +89,10 @@ pub struct Pools {
     pub unknown: Pool,
     /// New addresses.
     pub new: Pool,
+    /// Replies of the bridge.
+    pub answers: Pool,
+    /// Path-MTU errors.
+    pub mtu_errors: Pool,
 }
 
 impl Plan {
@@ -89,7 +107,7 @@ impl Plan {
                 Some(slot) => Arc::clone(&bridges[slot].tables),
                 None => Arc::new(Tables::new(bridge, seed)),
             };
-            let ready = BridgePlan::new(bridge.clone(), tables, port_macs);
+            let ready = BridgePlan::new(bridge.clone(), tables, port_macs, seed);
             let slot = match slot {
                 Some(slot) => {
                     bridges[slot] = ready;
@@ -116,12 +134,13 @@ impl Plan {
 }
 
 impl BridgePlan {
-    fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac]) -> BridgePlan {
+    fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac], seed: u64) -> BridgePlan {
         let own = Side::BOTH.map(|side| {
             let rules = rules.side(side);
             rules.mac.unwrap_or_else(|| derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side))
         });
-        BridgePlan { own, pins: Pins::new(&rules.members), claims: Claims::new(&rules), tables, removed: false, rules }
+        let nonces = Side::BOTH.map(|side| nonce(seed, own[side.index()], 0));
+        BridgePlan { nonces, own, link_local: own.map(icmp6::link_local), pins: Pins::new(&rules.members), owners: Owners::new(&rules), tables, removed: false, rules }
     }
 
     fn retired(&self) -> BridgePlan {
@@ -130,8 +149,27 @@ impl BridgePlan {
             removed: true,
             own: self.own,
             pins: self.pins.clone(),
-            claims: self.claims.clone(),
+            owners: self.owners.clone(),
+            link_local: self.link_local,
+            nonces: self.nonces,
             tables: Arc::clone(&self.tables),
+        }
+    }
+
+    /// Which of our own addresses this is.
+    pub fn own6(&self, address: Ipv6Addr) -> Option<OwnAddress> {
+        if self.rules.own.ipv6 == Some(address) {
+            return Some(OwnAddress::V6);
+        }
+        Side::BOTH.into_iter().find(|side| self.link_local[side.index()] == address).map(OwnAddress::LinkLocal)
+    }
+
+    /// An address of our own, of any kind.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        let own = &self.rules.own;
+        match address {
+            IpAddr::V4(address) => own.ipv4 == Some(address) || own.icmp_source4 == Some(address),
+            IpAddr::V6(address) => self.own6(address).is_some() || own.icmp_source6 == Some(address),
         }
     }
 
@@ -150,6 +188,23 @@ impl BridgePlan {
         self.rules.peering6.iter().any(|prefix| prefix.contains(&address))
     }
 
+    /// An anycast address as far as we are told: nobody answers for it alone, and no error goes to it (SPEC D.4, rows 9
+    /// to 13). By configuration, never by inference: a zero interface identifier of some other prefix is a host's.
+    pub fn anycast(&self, address: Ipv6Addr) -> Option<Anycast> {
+        let rules = &self.rules.anycast;
+        if rules.never.iter().any(|prefix| prefix.contains(&address)) {
+            return None;
+        }
+        if rules.extra.iter().any(|prefix| prefix.contains(&address)) {
+            return Some(Anycast::Service);
+        }
+        let prefix = *self.rules.peering6.iter().find(|prefix| prefix.contains(&address))?;
+        if rules.subnet_router && prefix.prefix_len() <= 126 && prefix.network() == address {
+            return Some(Anycast::SubnetRouter(prefix)); // not /127: RFC 6164
+        }
+        is_reserved_anycast(prefix, address).then_some(Anycast::Reserved(prefix))
+    }
+
     /// A peering prefix's broadcast address. A /31 or /32 has none (RFC 3021).
     pub fn is_directed_broadcast(&self, address: Ipv4Addr) -> bool {
         self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && prefix.broadcast() == address)
@@ -159,6 +214,37 @@ impl BridgePlan {
     pub fn is_net_or_broadcast(&self, address: Ipv4Addr) -> bool {
         let is = |prefix: &ipnet::Ipv4Net| prefix.network() == address || prefix.broadcast() == address;
         self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && is(prefix))
+    }
+}
+
+/// A value that nobody can guess who does not know the seed, for a MAC of ours and a number.
+pub fn nonce(seed: u64, mac: Mac, number: u64) -> Nonce {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    hasher.write_u64(mac.as_u64());
+    hasher.write_u64(number);
+    Mac::from_u64(hasher.finish()).bytes()
+}
+
+/// Why an address is anycast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anycast {
+    /// The subnet-router anycast address of a peering prefix (RFC 4291 §2.6.1).
+    SubnetRouter(Ipv6Net),
+    /// One of the 128 reserved addresses of a peering prefix (RFC 2526).
+    Reserved(Ipv6Net),
+    /// `anycast.extra` lists it.
+    Service,
+}
+
+/// RFC 2526 §2: in a /64 the interface identifiers fdff:ffff:ffff:ff80 and up (the universal bit is 0 in them); in a longer
+/// prefix the highest 128 addresses. Beyond /120 there is no room for them.
+fn is_reserved_anycast(prefix: Ipv6Net, address: Ipv6Addr) -> bool {
+    let number = u128::from(address);
+    match prefix.prefix_len() {
+        0..=64 => number as u64 >= 0xfdff_ffff_ffff_ff80 && number as u64 <= 0xfdff_ffff_ffff_ffff,
+        65..=120 => number | 0x7f == u128::from(prefix.broadcast()),
+        _ => false,
     }
 }
 
@@ -176,26 +262,45 @@ fn derived_mac(port: Mac, tags: Tags, side: Side) -> Mac {
 
 impl Tables {
     fn new(bridge: &Bridge, seed: u64) -> Tables {
-        Tables { macs: MacTable::new(&bridge.macs, seed), pools: Default::default() }
+        Tables {
+            macs: MacTable::new(&bridge.macs, seed),
+            neighbours: NeighbourTable::new(&bridge.neighbours, seed),
+            hold: Hold::default(),
+            pools: Default::default(),
+        }
     }
 }
 
-/// Which MACs may claim which member's address.
-#[derive(Debug, Clone, Default)]
-pub struct Claims(HashMap<IpAddr, Vec<Mac>>);
+/// Whose a member's address is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The MACs that may claim it.
+    pub macs: Vec<Mac>,
+    /// Whether it forwards.
+    pub role: Role,
+}
 
-impl Claims {
-    fn new(bridge: &Bridge) -> Claims {
+/// The members' addresses.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(HashMap<IpAddr, Owner>);
+
+impl Owners {
+    fn new(bridge: &Bridge) -> Owners {
         let each = |member: &rules::Member| {
-            let macs = member.macs.clone();
-            member.addresses.clone().into_iter().map(move |address| (address, macs.clone()))
+            let owner = Owner { macs: member.macs.clone(), role: member.role };
+            member.addresses.clone().into_iter().map(move |address| (address, owner.clone()))
         };
-        Claims(bridge.members.iter().flat_map(each).collect())
+        Owners(bridge.members.iter().flat_map(each).collect())
+    }
+
+    /// Whose an address is.
+    pub fn get(&self, address: IpAddr) -> Option<&Owner> {
+        self.0.get(&address)
     }
 
     /// The address is a member's, and none of these MACs is.
     pub fn is_foreign(&self, address: IpAddr, macs: &[Mac]) -> bool {
-        self.0.get(&address).is_some_and(|owner| !macs.iter().any(|mac| owner.contains(mac)))
+        self.get(address).is_some_and(|owner| !macs.iter().any(|mac| owner.macs.contains(mac)))
     }
 }
 

@@ -117,6 +117,8 @@ reasons! {
         ArpShaMismatch "arp_sha_mismatch" "ARP sender MAC is not the frame's source";
         ArpNotWix "arp_not_wix" "ARP for or from an address outside the peering prefixes";
         ArpNetBcast "arp_net_bcast" "ARP for a network or broadcast address: a wrong netmask";
+        IpConflictOwn "ip_conflict_own" "somebody else claims an address of the bridge's own";
+        Drain "drain" "BGP between peering addresses, and `drain` is on";
         ArpSpoof "arp_spoof" "ARP claims a member's address for another MAC";
         Icmp6Ra "icmp6_ra" "router advertisement";
         Icmp6Rs "icmp6_rs" "router solicitation";
@@ -153,9 +155,14 @@ reasons! {
         MacLimit "mac_limit" "over the source MAC's broadcast and multicast limit";
     }
     Answer {
-        ToUsNotOurs "to_us_not_ours" "sent to the bridge's own MAC, which routes nothing";
+        ToUsNotOurs "to_us_not_ours" "for the bridge itself, which routes nothing and has no such service or address";
+        OwnProbe "own_probe" "our own duplicate address detection came back: a loop";
+        AnswerLimit "answer_limit" "for the bridge itself, over the side's limit of replies";
+        ArpSameSide "arp_same_side" "ARP request whose target hears it itself: not sent across";
+        NdSameSide "nd_same_side" "neighbour solicitation whose target hears it itself: not sent across";
     }
     Forward {
+        LoopHold "loop_hold" "flooding is held: there is a loop between the sides";
         DstLocal "dst_local" "destination is on the side that the frame came from";
         DstNotMember "dst_not_member" "destination MAC is no member's, and admission is by membership";
         UnknownUnicast "unknown_unicast" "destination unknown, and such frames are dropped";
@@ -183,6 +190,24 @@ table! {
         PvstBpdu "pvst_bpdu" "PVST+ BPDU (01:00:0c:cc:cc:cd)";
         ArpSpoofPassed "arp_spoof_passed" "ARP claim of a member's address by another MAC, passed (`conflict: pass`)";
         NdSpoofPassed "nd_spoof_passed" "ND claim of a member's address by another MAC, passed (`conflict: pass`)";
+        AnsweredAndBridged "answered_and_bridged" "answered on behalf of the owner, and sent on to it as well";
+        AnswerLimited "answer_limited" "not answered on behalf of the owner, over the side's limit of replies: bridged";
+        OwnLost "own_lost" "a reply, probe or fragment of the bridge's own was not sent: no buffer, or the queue was full";
+        Fragmented "fragmented" "IPv4 packet sent on in fragments";
+        PtbSent "ptb_sent" "Packet Too Big or Fragmentation Needed sent";
+        PtbAnycastSrc "ptb_anycast_src" "no error sent: the source is an anycast address";
+        PtbNoSource "ptb_no_source" "no error sent: `own` has no address to send it from";
+        PtbIcmpError "ptb_icmp_error" "no error sent: it would be about an ICMP error";
+        PtbRedirect "ptb_redirect" "no error sent: it would be about a redirect";
+        PtbFragment "ptb_fragment" "no error sent: it would be about a later IPv4 fragment";
+        PtbBadChecksum "ptb_bad_checksum" "no error sent: the IPv4 header is damaged";
+        PtbInvalidSrc "ptb_invalid_src" "no error sent: the source is no single host";
+        PtbGroup "ptb_group" "no error sent: it went to a group";
+        PtbScope "ptb_scope" "no error sent: link-local source, global destination";
+        PtbOwn "ptb_own" "no error sent: the source is the bridge itself";
+        PtbRatelimitedSource "ptb_ratelimited_source" "no error sent: over the source's limit";
+        PtbRatelimitedMac "ptb_ratelimited_mac" "no error sent: over the MAC's limit";
+        PtbRatelimitedSide "ptb_ratelimited_side" "no error sent: over the side's limit";
         EthertypePppoe "ethertype_pppoe" "0x8863, 0x8864";
         EthertypeMpls "ethertype_mpls" "0x8847, 0x8848";
         EthertypeLldp "ethertype_lldp" "0x88cc";

@@ -18,18 +18,48 @@ pub const NA: u8 = 136;
 /// Redirect.
 pub const REDIRECT: u8 = 137;
 
+/// Packet Too Big.
+pub const PACKET_TOO_BIG: u8 = 2;
+/// Echo Request.
+pub const ECHO_REQUEST: u8 = 128;
+/// Echo Reply.
+pub const ECHO_REPLY: u8 = 129;
+/// All nodes of a link.
+pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// All routers of a link.
+pub const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
 /// Option: source link-layer address.
 pub const SLLAO: u8 = 1;
 /// Option: target link-layer address.
 pub const TLLAO: u8 = 2;
 
+/// Option: nonce (RFC 3971 §5.3.2, RFC 7527).
+pub const NONCE: u8 = 14;
+
+/// The router flag in an advertisement's flags byte.
+pub const ROUTER: u8 = 0x80;
+/// The override flag in an advertisement's flags byte.
+pub const OVERRIDE: u8 = 0x20;
 /// The solicited flag in an advertisement's flags byte.
 pub const SOLICITED: u8 = 0x40;
 
-/// The checksum of an ICMPv6 message between these addresses is right (RFC 4443 §2.3).
-pub fn checksum_ok(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> bool {
+/// Sum of an ICMPv6 message and its pseudo-header, folded (RFC 4443 §2.3).
+pub fn sum(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> u16 {
     let pseudo = checksum::sum(&src.octets()) + checksum::sum(&dst.octets()) + message.len() as u64 + u64::from(ICMP6);
-    checksum::fold(pseudo + checksum::sum(message)) == 0xffff
+    checksum::fold(pseudo + checksum::sum(message))
+}
+
+/// The checksum of an ICMPv6 message between these addresses is right.
+pub fn checksum_ok(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> bool {
+    sum(src, dst, message) == 0xffff
+}
+
+/// The modified EUI-64 link-local address of a MAC (RFC 4291 appendix A).
+pub fn link_local(mac: Mac) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac.bytes();
+    let half = u64::from_be_bytes([a ^ 0x02, b, c, 0xff, 0xfe, d, e, f]);
+    Ipv6Addr::from(0xfe80 << 112 | u128::from(half))
 }
 
 /// The fixed part of a solicitation or an advertisement: 24 bytes.

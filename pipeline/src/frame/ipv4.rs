@@ -22,6 +22,8 @@ pub struct Ipv4<'a> {
     pub protocol: u8,
     /// Don't fragment.
     pub df: bool,
+    /// More fragments follow.
+    pub more_fragments: bool,
     /// Offset of this fragment in units of 8 bytes; 0 also in a packet that is whole.
     pub fragment_offset: u16,
     /// The header's checksum is right.
@@ -68,11 +70,19 @@ impl<'a> Ipv4<'a> {
             dst: Ipv4Addr::new(b[16], b[17], b[18], b[19]),
             protocol: b[9],
             df: flags & 0x4000 != 0,
+            more_fragments: flags & 0x2000 != 0,
             fragment_offset: flags & 0x1fff,
             checksum_ok: checksum::fold(sum) == 0xffff,
             packet,
             payload,
         })
+    }
+}
+
+impl Ipv4<'_> {
+    /// It is a part of a packet only.
+    pub fn is_fragment(&self) -> bool {
+        self.more_fragments || self.fragment_offset != 0
     }
 }
 

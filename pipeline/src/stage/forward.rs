@@ -21,7 +21,7 @@ pub fn forward(
     notes: &mut Notes<'_>,
 ) -> Result<(), Reason> {
     if dst.is_group() {
-        return Ok(()); // the filter let it through: ARP or neighbour discovery
+        return flood(bridge); // the filter let it through: ARP or neighbour discovery
     }
     let pin = bridge.pins.get(dst);
     if let Some(Pin::To(there)) = pin {
@@ -33,6 +33,13 @@ pub fn forward(
         None if pin.is_none() && bridge.rules.admission == Admission::Members => Err(Reason::DstNotMember),
         None => unknown(bridge, limits, side, now, notes),
     }
+}
+
+/// To everybody on the other side, unless there is a loop (SPEC B.1). There are two sides, so what is not flooded into the
+/// held one is not flooded out of it either.
+#[inline]
+fn flood(bridge: &BridgePlan) -> Result<(), Reason> {
+    if bridge.tables.hold.floods() { Ok(()) } else { Err(Reason::LoopHold) }
 }
 
 /// Never back to where it came from (802.1D filtering).
@@ -50,6 +57,7 @@ fn unknown(
     notes: &mut Notes<'_>,
 ) -> Result<(), Reason> {
     let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
+    flood(bridge)?;
     let pool = &bridge.tables.pools[side.index()].unknown;
     if !limits.sides[side.index()].unknown.take(pool, now, rate) {
         return Err(Reason::UnknownUnicastLimit);

@@ -4,6 +4,7 @@ use rules::{Mac, Side};
 
 use crate::event::{EventKind, Notes};
 use crate::frame::ether::Ether;
+use crate::frame::probe;
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
 
@@ -29,16 +30,23 @@ pub fn guard(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, notes: &mut Not
     if src == dst {
         return Err(Reason::SrcEqDst);
     }
-    if src == bridge.own(side) {
-        // one frame, however spoofed, holds nothing (SPEC B.1)
-        notes.event(EventKind::Reflected);
-        return Err(Reason::OwnMac);
-    }
-    if src == bridge.own(side.other()) {
-        notes.event(EventKind::LoopSuspected);
-        return Err(Reason::OwnMac);
+    if bridge.own.contains(&src) {
+        return Err(own(bridge, side, ether, notes));
     }
     Ok(())
+}
+
+/// A frame of our own came back. By itself it holds nothing, one frame however spoofed must not stop the bridge; whether it
+/// is one of the probes that we sent is for the control side to say (SPEC B.1).
+#[cold]
+fn own(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Reason {
+    let sent = if ether.src == bridge.own(side) { side } else { side.other() };
+    match probe::nonce(ether) {
+        Some(nonce) => notes.probe(sent, nonce),
+        None if sent == side => notes.event(EventKind::Reflected),
+        None => notes.event(EventKind::LoopSuspected),
+    }
+    Reason::OwnMac
 }
 
 /// 01:80:c2:00:00:00, spanning tree.

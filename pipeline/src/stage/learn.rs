@@ -1,12 +1,20 @@
 //! Learn: who may speak, and on which side. Only frames that passed the filter come here, so only they teach anything.
 
+use std::net::IpAddr;
+
 use rules::{Admission, Mac, Side};
 
+use super::Arrival;
+use super::filter::{Kind, Packet};
 use crate::event::{EventKind, Notes};
+use crate::frame::arp::Arp;
+use crate::frame::icmp6::{NS, Neighbour, SLLAO, TLLAO, options};
+use crate::frame::ipv6::Ipv6;
 use crate::path::Limits;
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
 use crate::table::mac::Learned;
+use crate::table::neighbour::{Heard, Said};
 use crate::table::pins::Pin;
 use crate::time::Time;
 
@@ -77,5 +85,54 @@ fn changed(outcome: Learned, notes: &mut Notes<'_>) -> Result<(), Reason> {
             }
             Err(Reason::MacFlapping)
         }
+    }
+}
+
+/// What an owner says of its address, for the neighbour table (SPEC C.4, learning): in valid ARP but probes, in the
+/// advertisements that carry its link-layer address, and in the solicitations that do.
+#[inline]
+pub fn hear(arrival: &Arrival<'_>, packet: &Packet, notes: &mut Notes<'_>) {
+    if matches!(packet.kind, Kind::Arp | Kind::Nd) {
+        hear_owner(arrival, packet, notes);
+    }
+}
+
+#[cold]
+fn hear_owner(arrival: &Arrival<'_>, packet: &Packet, notes: &mut Notes<'_>) {
+    let bridge = arrival.bridge;
+    let said = match packet.kind {
+        Kind::Arp => said_in_arp(arrival),
+        _ => said_in_nd(arrival),
+    };
+    let Some((address, mac, said)) = said else { return };
+    let anycast = matches!(address, IpAddr::V6(address) if bridge.anycast(address).is_some());
+    if anycast || bridge.is_own(address) {
+        return; // several owners, or ourselves
+    }
+    let heard = Heard { time: arrival.now, address, mac, said };
+    if !bridge.tables.neighbours.knows(&heard) {
+        notes.heard(heard);
+    }
+}
+
+fn said_in_arp(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
+    let arp = Arp::parse(arrival.ether.payload).ok()?;
+    // a virtual router's MAC is believed where the operator lists it
+    let listed = arp.sha == arrival.ether.src || arrival.bridge.pins.get(arp.sha).is_some();
+    (!arp.spa.is_unspecified() && listed).then_some((IpAddr::V4(arp.spa), arp.sha, Said::Plain))
+}
+
+fn said_in_nd(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
+    let ip = Ipv6::parse(arrival.ether.payload).ok()?;
+    let nd = Neighbour::parse(ip.payload)?;
+    let solicits = ip.payload.first() == Some(&NS);
+    let mut mac = None;
+    options(nd.options, if solicits { SLLAO } else { TLLAO }, |address| mac = Some(address));
+    let listed = |mac: &Mac| *mac == arrival.ether.src || arrival.bridge.pins.get(*mac).is_some();
+    let mac = mac.filter(listed)?;
+    match solicits {
+        true if ip.src.is_unspecified() => None,
+        true => Some((IpAddr::V6(ip.src), mac, Said::Plain)),
+        false => Some((IpAddr::V6(nd.target), mac, Said::Advertised(nd.flags))),
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod bucket;
 mod hash;
+pub mod hold;
 pub mod mac;
+pub mod neighbour;
 pub mod pins;
 mod sync;

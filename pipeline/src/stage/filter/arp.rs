@@ -10,6 +10,7 @@ use crate::frame::arp::{Arp, ArpError, LEN, REPLY, REQUEST};
 use crate::frame::ether::Ether;
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
+use crate::table::hold::OwnAddress;
 
 /// Lets valid ARP of the exchange through.
 pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
@@ -61,7 +62,15 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<()
 /// A member's address is its alone (SPEC C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
 /// itself.
 fn claim(bridge: &BridgePlan, ether: &Ether<'_>, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
-    if bridge.claims.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
+    if bridge.rules.own.ipv4 == Some(arp.spa) {
+        notes.event(EventKind::IpConflictOwn);
+        notes.own_claim(OwnAddress::V4);
+        return Err(Reason::IpConflictOwn);
+    }
+    if arp.spa.is_unspecified() && bridge.rules.own.ipv4 == Some(arp.tpa) && arp.op == REQUEST {
+        notes.own_claim(OwnAddress::V4); // somebody else is about to take it (RFC 5227 §2.1.1)
+    }
+    if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
         notes.event(EventKind::ArpSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::ArpSpoof),

@@ -3,10 +3,10 @@
 
 use rules::Mac;
 
-use super::{Kind, Packet};
+use super::{Kind, Packet, drain};
 use crate::event::Notes;
 use crate::frame::ether::Ether;
-use crate::frame::ipv4::{ICMP, Ipv4, Ipv4Error, UDP, ports};
+use crate::frame::ipv4::{ICMP, Ipv4, Ipv4Error, TCP, UDP, ports};
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
 
@@ -73,6 +73,7 @@ fn link_local(bridge: &BridgePlan, ip: &Ipv4<'_>) -> Result<(), Reason> {
             }
             Ok(())
         }
+        TCP if bridge.rules.drain => drain(bridge.is_peering4(ip.src) && bridge.is_peering4(ip.dst), ip.payload),
         _ => Ok(()),
     }
 }

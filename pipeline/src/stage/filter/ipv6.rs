@@ -4,11 +4,11 @@ use std::net::Ipv6Addr;
 
 use rules::Mac;
 
-use super::{Kind, Packet, nd};
+use super::{Kind, Packet, drain, nd};
 use crate::event::{EventKind, Notes};
 use crate::frame::ether::Ether;
 use crate::frame::icmp6::{NA, NS, RA, REDIRECT, RS, group_mac};
-use crate::frame::ipv4::ports;
+use crate::frame::ipv4::{TCP, ports};
 use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Ipv6Error, UDP, Upper};
 use crate::plan::BridgePlan;
 use crate::reason::Reason;
@@ -39,6 +39,8 @@ pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'
         return Err(Reason::L3Multicast);
     } else if upper.protocol == UDP && is_dhcp6(bridge, &ip, &upper) {
         return Err(Reason::Dhcp);
+    } else if upper.protocol == TCP && bridge.rules.drain {
+        drain(bridge.is_peering6(ip.src) && bridge.is_peering6(ip.dst), upper.payload)?;
     }
     Ok(Packet { len: ip.packet.len(), kind })
 }

@@ -8,6 +8,7 @@ mod nd;
 
 use crate::event::Notes;
 use crate::frame::ether::{Ether, ethertype};
+use crate::frame::ipv4::ports;
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
 
@@ -45,6 +46,13 @@ pub fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> 
         ethertype::ARP => arp::filter(bridge, ether, notes),
         other => Err(refused(other, notes)),
     }
+}
+
+/// BGP between two peering addresses, held back so that sessions move elsewhere before the bridge goes (INEX's l2maint).
+fn drain(peering: bool, tcp: &[u8]) -> Result<(), Reason> {
+    const BGP: u16 = 179;
+    let bgp = ports(tcp).is_some_and(|(from, to)| from == BGP || to == BGP);
+    if peering && bgp { Err(Reason::Drain) } else { Ok(()) }
 }
 
 #[cold]

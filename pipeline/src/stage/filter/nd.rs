@@ -7,13 +7,10 @@ use rules::{Conflict, Mac};
 
 use crate::event::{EventKind, Notes};
 use crate::frame::ether::Ether;
-use crate::frame::icmp6::{NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node};
+use crate::frame::icmp6::{ALL_NODES, ALL_ROUTERS, NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node};
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
-
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// Lets a valid solicitation or advertisement through.
 pub(super) fn filter(
@@ -53,7 +50,28 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target too; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
+    let wanted = message[0] == NS && ip.src.is_unspecified();
+    own_claim(bridge, claimed, (nd.target, wanted), notes)?;
     claim(bridge, ether, claimed, notes)
+}
+
+/// An address of our own is ours alone. Who looks for duplicates of it wants it, which matters while we do so too
+/// (RFC 4862 §5.4.3).
+fn own_claim(
+    bridge: &BridgePlan,
+    claimed: Ipv6Addr,
+    (target, wanted): (Ipv6Addr, bool),
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    if let Some(address) = bridge.own6(claimed) {
+        notes.event(EventKind::IpConflictOwn);
+        notes.own_claim(address);
+        return Err(Reason::IpConflictOwn);
+    }
+    if let Some(address) = bridge.own6(target).filter(|_| wanted) {
+        notes.own_claim(address);
+    }
+    Ok(())
 }
 
 /// RFC 4861 §7.1.1, and the sender's rules of §4.3.
@@ -116,7 +134,7 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
 
 /// A member's address is its alone (SPEC C.4, conflicts).
 fn claim(bridge: &BridgePlan, ether: &Ether<'_>, address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
-    if bridge.claims.is_foreign(IpAddr::V6(address), &[ether.src]) {
+    if bridge.owners.is_foreign(IpAddr::V6(address), &[ether.src]) {
         notes.event(EventKind::NdSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),

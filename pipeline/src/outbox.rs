@@ -1,0 +1,71 @@
+//! Frames of the bridge's own, on their way to a port: replies, probes, fragments. Room for them is taken once.
+
+use crate::plan::At;
+
+/// What an own frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnKind {
+    /// An answer to a frame.
+    Reply,
+    /// A loop probe, or duplicate address detection for ourselves.
+    Probe,
+    /// A further fragment of a frame that crosses.
+    Fragment,
+}
+
+/// An own frame: untagged, the side's tags are added on sending.
+#[derive(Debug)]
+pub struct OwnFrame {
+    /// Where it is sent.
+    pub at: At,
+    /// What it is.
+    pub kind: OwnKind,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Own frames that wait for the end of a frame's way.
+#[derive(Debug)]
+pub struct Outbox {
+    frames: Vec<OwnFrame>,
+    used: usize,
+}
+
+/// A 9,216-byte packet makes eight fragments of 1,280, and a reply may come on top.
+const MOST: usize = 10;
+/// The largest frame.
+const ROOM: usize = 9216 + 64;
+
+impl Default for Outbox {
+    fn default() -> Outbox {
+        Outbox { frames: Vec::with_capacity(MOST), used: 0 }
+    }
+}
+
+impl Outbox {
+    /// A place for a frame to be sent on a side; `None` where all are taken. The place is empty, with room for the largest
+    /// frame: filling it allocates nothing, after the first use of each place.
+    pub fn put(&mut self, at: At, kind: OwnKind) -> Option<&mut Vec<u8>> {
+        if self.used == MOST {
+            return None;
+        }
+        if self.used == self.frames.len() {
+            self.frames.push(OwnFrame { at, kind, bytes: Vec::with_capacity(ROOM) });
+        }
+        let frame = &mut self.frames[self.used];
+        self.used += 1;
+        (frame.at, frame.kind) = (at, kind);
+        frame.bytes.clear();
+        Some(&mut frame.bytes)
+    }
+
+    /// What waits.
+    pub fn frames(&self) -> &[OwnFrame] {
+        &self.frames[..self.used]
+    }
+
+    /// Nothing waits any more.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+}

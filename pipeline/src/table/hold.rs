@@ -1,0 +1,66 @@
+//! What is held while something is wrong: flooding, while there is a loop; our own addresses, until it is sure that nobody
+//! else has them. Written by the control side, rarely; read by workers for flooded frames and for frames to ourselves.
+
+use rules::Side;
+
+use super::sync::{AtomicU8, Ordering};
+
+/// An own address, by its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OwnAddress {
+    /// `own.ipv4`.
+    V4,
+    /// `own.ipv6`.
+    V6,
+    /// The link-local address of a side.
+    LinkLocal(Side),
+}
+
+impl OwnAddress {
+    /// All of a bridge's.
+    pub const ALL: [OwnAddress; 4] =
+        [OwnAddress::V4, OwnAddress::V6, OwnAddress::LinkLocal(Side::First), OwnAddress::LinkLocal(Side::Second)];
+
+    const fn bit(self) -> u8 {
+        match self {
+            OwnAddress::V4 => 1,
+            OwnAddress::V6 => 2,
+            OwnAddress::LinkLocal(Side::First) => 4,
+            OwnAddress::LinkLocal(Side::Second) => 8,
+        }
+    }
+}
+
+/// The holds of a bridge. Nothing is held at first.
+#[derive(Debug, Default)]
+pub struct Hold {
+    flooding: AtomicU8,
+    silent: AtomicU8,
+}
+
+impl Hold {
+    /// Frames to more than one station, or to an unknown one, neither leave on this side nor come in.
+    #[inline]
+    pub fn floods(&self) -> bool {
+        self.flooding.load(Ordering::Relaxed) == 0
+    }
+
+    /// Holds or frees flooding.
+    pub fn hold_flooding(&self, hold: bool) {
+        self.flooding.store(u8::from(hold), Ordering::Relaxed);
+    }
+
+    /// We have this address: no duplicate is known, and none is being looked for.
+    pub fn has(&self, address: OwnAddress) -> bool {
+        self.silent.load(Ordering::Relaxed) & address.bit() == 0
+    }
+
+    /// Keeps silent about an address, or not.
+    pub fn silence(&self, address: OwnAddress, silent: bool) {
+        if silent {
+            self.silent.fetch_or(address.bit(), Ordering::Relaxed);
+        } else {
+            self.silent.fetch_and(!address.bit(), Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The neighbour table of one bridge (SPEC C.4, DESIGN section 4): which MAC an address belongs to, as its owner said in
+//! valid ARP or neighbour discovery. One writer, off the packet path; workers read an entry between two looks at its
+//! sequence number and never wait. Fixed memory, and never an entry from a request's target.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use rules::{Mac, Neighbours};
+
+use super::hash::HashKey;
+use super::sync::{AtomicU64, Ordering, fence};
+use crate::time::Time;
+
+/// Heard within this time, an owner counts as present (REACHABLE_TIME, RFC 4861 §10).
+pub const CONFIRMED: Duration = Duration::from_secs(30);
+/// So long one MAC alone must have spoken for a contested address before it is believed again (SPEC C.4).
+const ALONE: Duration = Duration::from_secs(60);
+/// An owner that was heard so lately need not be heard again: spares the queue to the writer.
+const FRESH: Duration = Duration::from_secs(1);
+
+const WAYS: usize = 8;
+
+/// How an owner made its address known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// ARP, or a solicitation's source: nothing about flags.
+    Plain,
+    /// A neighbour advertisement with these flags: R, S, O from the top bit.
+    Advertised(u8),
+}
+
+/// An owner heard: what a worker tells the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// When.
+    pub time: Time,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MAC.
+    pub mac: Mac,
+    /// How.
+    pub said: Said,
+}
+
+/// What is known of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its owner.
+    pub mac: Mac,
+    /// The owner's last advertisement had R=1; without one, as all routers of an exchange would.
+    pub router: bool,
+    /// The owner's last advertisement had O=1.
+    pub overrides: bool,
+    /// Two MACs claim it: no answers.
+    pub contested: bool,
+    /// When the owner was last heard.
+    pub confirmed: Time,
+}
+
+impl Neighbour {
+    /// The owner was heard within 30 s.
+    pub fn is_confirmed(&self, now: Time) -> bool {
+        now.since(self.confirmed) < CONFIRMED
+    }
+}
+
+const ROUTER: u64 = 1 << 48;
+const OVERRIDES: u64 = 1 << 49;
+const CONTESTED: u64 = 1 << 50;
+
+/// One entry; a free one has the address zero. Odd sequence numbers are those of an entry being written.
+#[derive(Debug)]
+struct Entry {
+    sequence: AtomicU64,
+    address: [AtomicU64; 2],
+    /// MAC in the low 48 bits, flags above.
+    owner: AtomicU64,
+    confirmed: AtomicU64,
+}
+
+impl Entry {
+    fn new() -> Entry {
+        let zero = || AtomicU64::new(0);
+        Entry { sequence: zero(), address: [zero(), zero()], owner: zero(), confirmed: zero() }
+    }
+
+    /// The address and what is known of it; `None` where the entry is being written just now.
+    fn read(&self) -> Option<(u128, Neighbour)> {
+        let before = self.sequence.load(Ordering::Acquire);
+        let [high, low] = [0, 1].map(|half| self.address[half].load(Ordering::Relaxed));
+        let owner = self.owner.load(Ordering::Relaxed);
+        let confirmed = self.confirmed.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        let same = before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before;
+        same.then(|| {
+            let neighbour = Neighbour {
+                mac: Mac::from_u64(owner),
+                router: owner & ROUTER != 0,
+                overrides: owner & OVERRIDES != 0,
+                contested: owner & CONTESTED != 0,
+                confirmed: Time::from_nanos(confirmed),
+            };
+            (u128::from(high) << 64 | u128::from(low), neighbour)
+        })
+    }
+
+    /// By the one writer.
+    fn write(&self, address: u128, known: &Neighbour) {
+        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
+        let flags = flag(known.router, ROUTER) | flag(known.overrides, OVERRIDES) | flag(known.contested, CONTESTED);
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.address[0].store((address >> 64) as u64, Ordering::Relaxed);
+        self.address[1].store(address as u64, Ordering::Relaxed);
+        self.owner.store(known.mac.as_u64() | flags, Ordering::Relaxed);
+        self.confirmed.store(known.confirmed.as_nanos(), Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+    }
+}
+
+/// IPv4 addresses stand in the v4-mapped prefix.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+        IpAddr::V6(address) => address.into(),
+    }
+}
+
+fn address(number: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from(number)).to_canonical()
+}
+
+/// The table, for readers.
+pub struct NeighbourTable {
+    entries: Box<[Entry]>,
+    key: HashKey,
+}
+
+impl std::fmt::Debug for NeighbourTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NeighbourTable").field("slots", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl NeighbourTable {
+    /// Room for so many addresses, all of it now.
+    pub fn new(rules: &Neighbours, seed: u64) -> NeighbourTable {
+        // a quarter full at most, so that a set of eight is hardly ever full by chance
+        let slots = (4 * rules.capacity as usize).next_power_of_two().max(WAYS);
+        NeighbourTable { entries: (0..slots).map(|_| Entry::new()).collect(), key: HashKey::from_seed(seed) }
+    }
+
+    fn set(&self, number: u128) -> std::ops::Range<usize> {
+        let mixed = self.key.hash((number >> 64) as u64 ^ self.key.hash(number as u64));
+        let first = mixed as usize % (self.entries.len() / WAYS) * WAYS;
+        first..first + WAYS
+    }
+
+    fn find(&self, wanted: u128) -> Option<(usize, Neighbour)> {
+        self.set(wanted).find_map(|slot| match self.entries[slot].read() {
+            Some((number, known)) if number == wanted => Some((slot, known)),
+            _ => None,
+        })
+    }
+
+    /// What is known of an address. An entry that is being written counts as not there: a request is then bridged.
+    pub fn get(&self, address: IpAddr) -> Option<Neighbour> {
+        self.find(number(address)).map(|(_, known)| known)
+    }
+
+    /// The writer need not hear this: nothing would change.
+    pub fn knows(&self, heard: &Heard) -> bool {
+        self.get(heard.address).is_some_and(|known| {
+            known.mac == heard.mac
+                && !known.contested
+                && heard.time.since(known.confirmed) < FRESH
+                && match heard.said {
+                    Said::Plain => true,
+                    Said::Advertised(flags) => {
+                        known.router == (flags & 0x80 != 0) && known.overrides == (flags & 0x20 != 0)
+                    }
+                }
+        })
+    }
+
+    /// All entries, by address.
+    pub fn entries(&self) -> Vec<(IpAddr, Neighbour)> {
+        let used = self.entries.iter().filter_map(Entry::read).filter(|(number, _)| *number != 0);
+        let mut all: Vec<_> = used.map(|(number, known)| (address(number), known)).collect();
+        all.sort_by_key(|(address, _)| *address);
+        all
+    }
+}
+
+/// What hearing an owner changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Change {
+    /// Known, or renewed.
+    None,
+    /// Not learned: the table, its set, or what one MAC may have is full.
+    Full,
+    /// Another MAC claims a known address: the first such claim.
+    Conflict,
+}
+
+/// The one writer of a table.
+#[derive(Debug, Default)]
+pub struct Writer {
+    /// Entries of each MAC.
+    owned: HashMap<Mac, u32>,
+    entries: u32,
+    /// Contested addresses: who spoke last, and since when alone.
+    contests: HashMap<u128, (Mac, Time)>,
+    /// Addresses not learned for want of room.
+    pub refused: u64,
+}
+
+impl Writer {
+    /// Learns from what an owner said.
+    pub fn hear(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Heard) -> Change {
+        let wanted = number(heard.address);
+        match table.find(wanted) {
+            None => self.insert(table, rules, wanted, heard),
+            Some((slot, known)) if known.contested => {
+                self.contested(&table.entries[slot], wanted, known, heard);
+                Change::None
+            }
+            Some((slot, known)) if known.mac == heard.mac => {
+                table.entries[slot].write(wanted, &renewed(known, heard));
+                Change::None
+            }
+            Some((slot, known)) => {
+                table.entries[slot].write(wanted, &Neighbour { contested: true, ..known });
+                self.contests.insert(wanted, (heard.mac, heard.time));
+                Change::Conflict
+            }
+        }
+    }
+
+    fn insert(&mut self, table: &NeighbourTable, rules: &Neighbours, wanted: u128, heard: &Heard) -> Change {
+        let free = table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
+        let owned = self.owned.get(&heard.mac).copied().unwrap_or(0);
+        let (Some(slot), true) = (free, self.entries < rules.capacity && owned < rules.per_mac) else {
+            self.refused += 1;
+            return Change::Full;
+        };
+        self.entries += 1;
+        self.owned.insert(heard.mac, owned + 1);
+        // an exchange's stations are routers, until one says otherwise
+        let blank = Neighbour {
+            mac: heard.mac,
+            router: true,
+            overrides: false,
+            contested: false,
+            confirmed: heard.time,
+        };
+        table.entries[slot].write(wanted, &renewed(blank, heard));
+        Change::None
+    }
+
+    /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute.
+    fn contested(&mut self, entry: &Entry, wanted: u128, known: Neighbour, heard: &Heard) {
+        let (last, since) = *self.contests.entry(wanted).or_insert((heard.mac, heard.time));
+        if last != heard.mac {
+            self.contests.insert(wanted, (heard.mac, heard.time));
+        } else if heard.time.since(since) >= ALONE {
+            self.contests.remove(&wanted);
+            self.disown(known.mac);
+            *self.owned.entry(heard.mac).or_default() += 1;
+            let settled = Neighbour { mac: heard.mac, contested: false, ..known };
+            entry.write(wanted, &renewed(settled, heard));
+        }
+    }
+
+    /// Forgets owners that were not heard for `age`.
+    pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration) {
+        const FREE: Neighbour =
+            Neighbour { mac: Mac::ZERO, router: false, overrides: false, contested: false, confirmed: Time::ZERO };
+        for entry in &table.entries {
+            if let Some((number, known)) = entry.read()
+                && number != 0
+                && now.since(known.confirmed) >= age
+            {
+                entry.write(0, &FREE);
+                self.entries -= 1;
+                self.disown(known.mac);
+                self.contests.remove(&number);
+            }
+        }
+    }
+
+    fn disown(&mut self, mac: Mac) {
+        if let Some(count) = self.owned.get_mut(&mac) {
+            *count -= 1;
+            if *count == 0 {
+                self.owned.remove(&mac);
+            }
+        }
+    }
+}
+
+fn renewed(known: Neighbour, heard: &Heard) -> Neighbour {
+    let confirmed = known.confirmed.max(heard.time);
+    match heard.said {
+        Said::Plain => Neighbour { confirmed, ..known },
+        Said::Advertised(flags) => {
+            Neighbour { confirmed, router: flags & 0x80 != 0, overrides: flags & 0x20 != 0, ..known }
+        }
+    }
+}

@@ -98,7 +98,11 @@ bridges:
         for (side, name) in ["mud", "wix"].into_iter().enumerate() {
             for station in 0..stations {
                 let mac: Vec<String> = mac(side, station).iter().map(|byte| format!("{byte:02x}")).collect();
-                writeln!(text, "      - {{ name: {name}{station}, side: {name}, mac: \"{}\" }}", mac.join(":"))?;
+                writeln!(
+                    text,
+                    "      - {{ name: {name}{station}, side: {name}, mac: \"{}\" }}",
+                    mac.join(":")
+                )?;
             }
         }
     }

@@ -4,17 +4,22 @@ from frames import A, A4, B, B4, fence, strict, tagged
 
 
 class Bench:
-    """Crafted frames through a bridge on two net_tap ports, or on one that carries both sides. `tags` is what each side's
-    frames wear on the wire."""
+    """Crafted frames through a bridge on two ports, or on one that carries both sides. The ports are net_tap devices, or
+    net_pcap on veth cables, which also take frames larger than net_tap does."""
 
-    def __init__(self, lab, mud, wix, ports=("trunk0", "trunk1"), tags=None, make=strict, **bridge):
-        self.namespace = lab.namespace("bridge")
-        devices = {port: f"net_tap{index},iface={port}" for index, port in enumerate(ports)}
+    def __init__(self, lab, mud, wix, ports=("trunk0", "trunk1"), device="net_tap", make=strict, **bridge):
+        self.namespace = outside = lab.namespace("bridge")
+        ends = ports
+        if device == "net_pcap":
+            outside, ends = lab.namespace("outside"), [f"{port}-far" for port in ports]
+            for port, end in zip(ports, ends):
+                self.namespace.cable(port, outside, end)
+        devices = {port: f"{device}{index},iface={port}" for index, port in enumerate(ports)}
         self.rules = make(devices, {"port": ports[0], **mud}, {"port": ports[-1], **wix}, **bridge)
         self.sluice = lab.sluice("bridge", self.rules, self.namespace)
-        wires = {port: lab.wire(self.namespace, port) for port in ports}
+        wires = {port: lab.wire(outside, end) for port, end in zip(ports, ends)}
         self.mud, self.wix = wires[ports[0]], wires[ports[-1]]
-        on_mud, on_wix = tags or (vlan(mud), vlan(wix))
+        on_mud, on_wix = vlan(mud), vlan(wix)
         fences = ((A, A4), (B, B4)), ((B, B4), (A, A4))
         self.ways = {
             "mud": (self.mud, on_mud, self.wix, on_wix, *fences),

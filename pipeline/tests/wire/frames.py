@@ -107,6 +107,6 @@ fence_serial = itertools.count()
 
 
 def fence(source, to):
-    """A frame like no other, that a bridge must let through."""
+    """A frame like no other, that a bridge must let through, and too long to be padded."""
     packet = Ether(src=source[0], dst=to[0]) / IP(src=source[1], dst=to[1]) / UDP(sport=9, dport=9)
-    return bytes(packet / (b"fence %08d" % next(fence_serial)))
+    return bytes(packet / (b"fence %08d" % next(fence_serial)).ljust(32))

@@ -84,6 +84,11 @@ class Namespace:
                 if libc.setns(home.fileno(), clone_newnet):
                     raise OSError(ctypes.get_errno(), "setns home")
 
+    def cable(self, interface, other, far):
+        """A veth cable from here to another namespace, for frames of any size that a rules file may ask for."""
+        self.run("ip", "link", "add", interface, "mtu", "9300", "type", "veth", "peer", "name", far, "mtu", "9300", "netns", other.name)
+        self.run("ip", "link", "set", interface, "up")
+
     def delete(self):
         command("ip", "netns", "del", self.name, check=False)
 

@@ -130,6 +130,11 @@ def test_a_service_tag_is_taken_off_and_put_on(lab):
     assert bench.through(tagged(answer, 20, pcp=2), on="wix") == [double(answer, 10, 100, pcp=2)]
 
 
+def test_double_tagged_packets_of_the_whole_mtu_pass(lab):
+    bench = Bench(lab, QINQ, {"outer_vlan": 200, "vlan": 20}, device="net_pcap")
+    assert bench.through(double(udp(size=1514), 10, 100)) == [double(udp(size=1514), 20, 200)]
+
+
 def test_a_double_tag_with_a_strange_inner_vlan_is_refused(lab):
     bench = Bench(lab, QINQ, {"vlan": 20})
     assert bench.through(double(udp(), 11, 100), double(udp(), 10, 101)) == []
@@ -149,7 +154,7 @@ def test_a_frame_that_gains_a_tag_is_not_padded(lab):
 
 @pytest.mark.parametrize("tags", [{"vlan": 10}, QINQ, {}], ids=["tagged", "double", "untagged"])
 def test_jumbo_frames_pass_whole_where_the_mtu_is_9000(lab, tags):
-    bench = Bench(lab, {**tags, "mtu": 9000}, {"vlan": 20, "mtu": 9000})
+    bench = Bench(lab, {**tags, "mtu": 9000}, {"vlan": 20, "mtu": 9000}, device="net_pcap")
     wear = bench.ways["mud"][1]
     assert bench.through(wear(udp(size=9014))) == [tagged(udp(size=9014), 20)]
     answer = udp((B, B4), (A, A4), size=9014)
@@ -157,7 +162,7 @@ def test_jumbo_frames_pass_whole_where_the_mtu_is_9000(lab, tags):
 
 
 def test_what_does_not_fit_the_other_side_is_dropped_whole(lab):
-    bench = Bench(lab, {"vlan": 10, "mtu": 9000}, {"vlan": 20})
+    bench = Bench(lab, {"vlan": 10, "mtu": 9000}, {"vlan": 20}, device="net_pcap")
     large = [udp(size=1515, flags="DF"), udp(size=1515), udp6(size=1515)]
     assert bench.through(*(tagged(frame, 10) for frame in large)) == []
     assert bench.sluice.dropped("mud") == {"too_big": 2, "too_big_v4_nodf": 1}

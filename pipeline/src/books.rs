@@ -46,6 +46,8 @@ pub struct SideBooks {
     pub transmitted_bytes: u64,
     /// Of those, replies of the bridge itself.
     pub replies: u64,
+    /// Of those, the further fragments of frames that were forwarded in several.
+    pub fragments: u64,
     /// Of those, loop probes and duplicate address detection of the bridge itself.
     pub probes: u64,
 }
@@ -62,6 +64,7 @@ impl Default for SideBooks {
             transmitted: 0,
             transmitted_bytes: 0,
             replies: 0,
+            fragments: 0,
             probes: 0,
         }
     }
@@ -108,13 +111,13 @@ impl Books {
         let received: i64 =
             self.ports.iter().map(|port| port.received as i64 - port.dropped.iter().sum::<u64>() as i64).sum();
         let transmitted: i64 = self.ports.iter().map(|port| port.transmitted as i64).sum();
-        let sent = total(|side| side.forwarded) + total(|side| side.replies) + total(|side| side.probes);
+        let sent = total(|side| side.forwarded) + total(|side| side.replies + side.probes + side.fragments);
         let across: u64 = self
             .sides
             .iter()
             .map(|[a, b]| {
                 let law = |to: &SideBooks, from: &SideBooks| {
-                    to.transmitted.abs_diff(from.forwarded + to.replies + to.probes)
+                    to.transmitted.abs_diff(from.forwarded + to.replies + to.probes + to.fragments)
                 };
                 law(a, b) + law(b, a)
             })
@@ -147,6 +150,7 @@ impl AddAssign<&Books> for Books {
             to.transmitted += from.transmitted;
             to.transmitted_bytes += from.transmitted_bytes;
             to.replies += from.replies;
+            to.fragments += from.fragments;
             to.probes += from.probes;
             add(&mut to.dropped, &from.dropped);
             add(&mut to.causes, &from.causes);

@@ -16,8 +16,9 @@ use crate::frame::icmp6;
 use crate::table::bucket::Pool;
 use crate::table::hold::{Hold, OwnAddress};
 use crate::table::neighbour::NeighbourTable;
-use crate::table::mac::MacTable;
-use crate::table::pins::Pins;
+use crate::table::mac::{MacTable, Place};
+use crate::table::pins::{Pin, Pins};
+use crate::time::Time;
 
 /// A bridge (by its slot: its place in [`Plan::bridges`] and in all books, for as long as the process lives) and a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +154,17 @@ impl BridgePlan {
             link_local: self.link_local,
             nonces: self.nonces,
             tables: Arc::clone(&self.tables),
+        }
+    }
+
+    /// The side that a MAC is on: where it is pinned, or was last heard.
+    pub fn side_of(&self, mac: Mac, now: Time) -> Option<Side> {
+        if let Some(Pin::To(side)) = self.pins.get(mac) {
+            return Some(side);
+        }
+        match self.tables.macs.lookup(mac, now, &self.rules.macs) {
+            Some(Place::Side(side)) => Some(side),
+            Some(Place::Quarantined) | None => None,
         }
     }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use rules::Rules;
 
 use crate::books::Books;
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::io::Buffer;
 use crate::io::mem::{MemIo, Packet};
 use crate::plan::{At, Plan};
+use crate::presence::{OwnSend, Presence, Tell};
 use crate::stage::admit;
 use crate::time::Time;
 use crate::worker::{Adopt, Worker, placeholder_mac};
@@ -25,7 +26,11 @@ const SEED: u64 = 0;
 #[derive(Debug)]
 pub struct Replay {
     worker: Worker<MemIo>,
-    queue: rtrb::Consumer<Event>,
+    queue: rtrb::Consumer<Notice>,
+    presence: Presence,
+    probes: bool,
+    send: Vec<OwnSend>,
+    tell: Vec<Tell>,
     events: Vec<Event>,
     now: Time,
     swept: Option<Time>,
@@ -43,29 +48,47 @@ pub struct Sent {
 }
 
 impl Replay {
-    /// The bridge of these rules, nothing learned.
+    /// The bridge of these rules, nothing learned. It sends loop probes and looks for duplicates of its own addresses only
+    /// with [`Replay::with_probes`].
     pub fn new(rules: Rules) -> Replay {
         let io = MemIo::new(rules.ports.len());
         let plan = Plan::new(rules, None, &Replay::port_macs(io.input.len()), SEED);
         let (worker, queue) = Worker::new(io, Arc::new(plan), 1, SEED);
-        Replay { worker, queue, events: Vec::new(), now: Time::ZERO, swept: None }
+        Replay {
+            worker,
+            queue,
+            presence: Presence::new(SEED, false),
+            probes: false,
+            send: Vec::new(),
+            tell: Vec::new(),
+            events: Vec::new(),
+            now: Time::ZERO,
+            swept: None,
+        }
     }
 
     fn port_macs(ports: usize) -> Vec<rules::Mac> {
         (0..ports).map(placeholder_mac).collect()
     }
 
+    /// The same with its loop probes and its own duplicate address detection.
+    pub fn with_probes(mut self) -> Replay {
+        self.presence = Presence::new(SEED, true);
+        self.probes = true;
+        self
+    }
+
     /// What happens when a port receives a frame at a time. The clock never goes back: an earlier time counts as the
     /// latest so far.
     pub fn feed(&mut self, port: usize, time: Time, packet: Packet) -> Vec<Sent> {
-        self.now = self.now.max(time);
-        self.timers();
+        self.advance(time);
         self.worker.io.input[port].push_back(packet);
         self.worker.poll(self.now);
-        while let Ok(event) = self.queue.pop() {
-            self.events.push(event);
-        }
         let plan = Arc::clone(self.worker.plan());
+        while let Ok(notice) = self.queue.pop() {
+            self.presence.notice(&plan, &notice, &mut self.send, &mut self.tell);
+        }
+        self.send_own();
         let mut sent = Vec::new();
         for (port, output) in self.worker.io.output.iter_mut().enumerate() {
             for packet in output.drain(..) {
@@ -78,14 +101,29 @@ impl Replay {
         sent
     }
 
-    /// Timers that are due run before the next frame, once each a gap.
-    fn timers(&mut self) {
+    /// Lets time pass: timers that are due run, once each a gap. What they send comes out with the next frame.
+    pub fn advance(&mut self, time: Time) {
+        self.now = self.now.max(time);
+        let plan = Arc::clone(self.worker.plan());
         if self.swept.is_none_or(|swept| self.now.since(swept) >= SWEEP) {
             self.swept = Some(self.now);
-            for bridge in &self.worker.plan().bridges {
+            for bridge in &plan.bridges {
                 bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
             }
+            self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
+        } else if self.probes {
+            self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
         }
+        self.send_own();
+    }
+
+    fn send_own(&mut self) {
+        self.worker.send_own(&self.send);
+        self.send.clear();
+        self.events.extend(self.tell.drain(..).filter_map(|tell| match tell {
+            Tell::Event(event) => Some(event),
+            Tell::Anycast { .. } => None, // counted as a cause
+        }));
     }
 
     /// New rules, as a reload brings them: everything learned stays.

@@ -61,6 +61,8 @@ pub struct SideReport {
     pub transmitted_bytes: u64,
     /// Of those, replies of the bridge itself.
     pub replies: u64,
+    /// Of those, further fragments of forwarded frames.
+    pub fragments: u64,
     /// Of those, probes of the bridge itself.
     pub probes: u64,
     /// Received without an outcome.
@@ -157,6 +159,7 @@ impl SideReport {
             transmitted: books.transmitted,
             transmitted_bytes: books.transmitted_bytes,
             replies: books.replies,
+            fragments: books.fragments,
             probes: books.probes,
             unaccounted: books.unaccounted(),
         }

@@ -5,14 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::{Idle, Mac};
+use rules::{Idle, Mac, Tags};
 
 use crate::books::{Books, SideBooks};
-use crate::event::{Event, Events};
+use crate::event::{Notice, Notices};
+use crate::frame::ether;
 use crate::io::{BURST, Buffer, Io};
 use crate::path::{self, Lane, Limits, Verdict};
+use crate::outbox::{Outbox, OwnKind};
 use crate::plan::{At, Plan};
-use crate::reason::Reason;
+use crate::presence::OwnSend;
+use crate::reason::{Cause, Reason};
 use crate::time::Time;
 
 /// What the control thread asks of a worker.
@@ -22,6 +25,8 @@ pub enum Order {
     Adopt(Box<Adopt>),
     /// Add your books to these.
     Count(Box<Books>),
+    /// Send these frames of our own; empty the list.
+    Send(Vec<OwnSend>),
     /// Finish.
     Stop,
 }
@@ -33,6 +38,8 @@ pub enum Report {
     Adopted(Box<Adopt>),
     /// The books, counted between two bursts.
     Counted(Box<Books>),
+    /// What was sent, to be freed.
+    Sent(Vec<OwnSend>),
 }
 
 /// New rules for one worker, with room made for all that they bring. After adoption: the old ones.
@@ -56,11 +63,37 @@ impl Adopt {
     }
 }
 
-/// Frames on their way to a port's transmit queue, and where each came from.
+/// Frames on their way to a port's transmit queue, and what each is.
 #[derive(Debug)]
 struct Egress<B> {
     frames: Vec<B>,
-    notes: Vec<(At, usize)>,
+    notes: Vec<Sending>,
+}
+
+/// A frame on its way, for the books.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    bytes: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// It came from there.
+    Forwarded(At),
+    /// It is our own, and goes there.
+    Own(OwnKind, At),
+}
+
+/// Frames that wait at a port at the most: a burst, and as many again of our own.
+const WAITING: usize = 2 * BURST;
+
+/// All that a worker has on its way out.
+#[derive(Debug)]
+struct Exits<B> {
+    /// By port.
+    egress: Vec<Egress<B>>,
+    discard: Vec<B>,
 }
 
 /// One worker.
@@ -71,24 +104,25 @@ pub struct Worker<I: Io> {
     plan: Arc<Plan>,
     lane: Lane,
     burst: Vec<I::Buffer>,
-    egress: Vec<Egress<I::Buffer>>,
-    discard: Vec<I::Buffer>,
+    exits: Exits<I::Buffer>,
 }
 
 impl<I: Io> Worker<I> {
-    /// One of so many workers, and the end of its events.
-    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, rtrb::Consumer<Event>) {
-        const EVENTS: usize = 4096;
-        let (events, consumer) = Events::queue(EVENTS);
+    /// One of so many workers, and the end of its notices.
+    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, rtrb::Consumer<Notice>) {
+        const NOTICES: usize = 4096;
+        let (notices, consumer) = Notices::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(bridge, workers, seed)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
-        let egress = || Egress { frames: Vec::with_capacity(BURST), notes: Vec::with_capacity(BURST) };
+        let egress = || Egress { frames: Vec::with_capacity(WAITING), notes: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
-            lane: Lane { limits, books, events },
+            lane: Lane { limits, books, notices, outbox: Outbox::default() },
             burst: Vec::with_capacity(BURST),
-            egress: plan.ports.iter().map(|_| egress()).collect(),
-            discard: Vec::with_capacity(2 * BURST),
+            exits: Exits {
+                egress: plan.ports.iter().map(|_| egress()).collect(),
+                discard: Vec::with_capacity(BURST + WAITING),
+            },
             plan,
         };
         (worker, consumer)
@@ -108,7 +142,7 @@ impl<I: Io> Worker<I> {
     #[inline]
     pub fn poll(&mut self, now: Time) -> usize {
         let mut frames = 0;
-        for port in 0..self.egress.len() {
+        for port in 0..self.exits.egress.len() {
             self.io.receive(port, &mut self.burst);
             self.lane.books.polls += 1;
             if !self.burst.is_empty() {
@@ -117,51 +151,35 @@ impl<I: Io> Worker<I> {
                 self.burst(port, now);
             }
         }
-        self.lane.books.events_lost = self.lane.events.lost;
+        self.lane.books.events_lost = self.lane.notices.lost;
         frames
     }
 
     fn burst(&mut self, port: usize, now: Time) {
-        let plan = &*self.plan;
-        for mut frame in self.burst.drain(..) {
-            match path::run(plan, &mut self.lane, port, &mut frame, now) {
-                Verdict::Forward { port, from } => {
-                    let egress = &mut self.egress[port];
-                    egress.notes.push((from, frame.bytes().len()));
-                    egress.frames.push(frame);
+        let Worker { io, plan, lane, burst, exits } = self;
+        for mut frame in burst.drain(..) {
+            match path::run(plan, lane, port, &mut frame, now) {
+                Verdict::Forward { port, from } => exits.push(io, &mut lane.books, port, frame, What::Forwarded(from)),
+                Verdict::Fragments { from } => {
+                    exits.post(io, plan, lane, Some(from));
+                    exits.discard.push(frame);
                 }
-                Verdict::Drop => self.discard.push(frame),
+                Verdict::Done => exits.discard.push(frame),
+            }
+            if !lane.outbox.frames().is_empty() {
+                exits.post(io, plan, lane, None);
             }
         }
-        for port in 0..self.egress.len() {
-            if !self.egress[port].frames.is_empty() {
-                self.send(port);
-            }
-        }
-        if !self.discard.is_empty() {
-            self.io.discard(&mut self.discard);
-        }
+        exits.flush(io, &mut lane.books);
     }
 
-    /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
-    /// is dropped.
-    fn send(&mut self, port: usize) {
-        let Egress { frames, notes } = &mut self.egress[port];
-        self.io.transmit(port, frames);
-        let taken = notes.len() - frames.len();
-        self.lane.books.ports[port].transmitted += taken as u64;
-        for (place, (from, bytes)) in notes.drain(..).enumerate() {
-            let sides = &mut self.lane.books.sides[usize::from(from.bridge)];
-            if place < taken {
-                sides[from.side.index()].forwarded += 1;
-                let to = &mut sides[from.side.other().index()];
-                to.transmitted += 1;
-                to.transmitted_bytes += bytes as u64;
-            } else {
-                sides[from.side.index()].dropped[Reason::TxFull.index()] += 1;
-            }
+    /// Sends frames that the control side made.
+    pub fn send_own(&mut self, frames: &[OwnSend]) {
+        let Worker { io, plan, lane, exits, .. } = self;
+        for own in frames {
+            exits.make(io, plan, &mut lane.books, own.at, What::Own(own.kind, own.at), &own.bytes);
         }
-        self.discard.append(frames);
+        exits.flush(io, &mut lane.books);
     }
 
     /// Goes by new rules from here on. Everything that the worker remembers stays. `adopt` then holds the old ones.
@@ -172,6 +190,89 @@ impl<I: Io> Worker<I> {
             take_over(&mut self.lane.books.sides, &mut adopt.sides);
         }
         std::mem::swap(&mut self.plan, &mut adopt.plan);
+    }
+}
+
+impl<B: Buffer> Exits<B> {
+    #[inline]
+    fn push(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize, frame: B, what: What) {
+        if self.egress[port].frames.len() == WAITING {
+            self.send(io, books, port);
+        }
+        let egress = &mut self.egress[port];
+        egress.notes.push(Sending { bytes: frame.bytes().len(), what });
+        egress.frames.push(frame);
+    }
+
+    /// Puts what the outbox holds on its way. Where it is the fragments of a frame, the first stands for it.
+    #[cold]
+    fn post(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, lane: &mut Lane, mut whole: Option<At>) {
+        let Lane { outbox, books, .. } = lane;
+        for own in outbox.frames() {
+            let what = whole.take().map_or(What::Own(own.kind, own.at), What::Forwarded);
+            self.make(io, plan, books, own.at, what, &own.bytes);
+        }
+        outbox.clear();
+    }
+
+    /// A frame of our own, tagged for its side, on its way; without a buffer it is lost, and counted.
+    fn make(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, books: &mut Books, at: At, what: What, bytes: &[u8]) {
+        let side = plan.bridge(at).rules.side(at.side);
+        let frame = io.make(bytes).and_then(|mut frame| {
+            ether::retag(&mut frame, Tags::Untagged, side.tags).then_some(frame)
+        });
+        match frame {
+            Some(frame) => self.push(io, books, side.port, frame, what),
+            None => count(&mut books.sides, Sending { bytes: 0, what }, false),
+        }
+    }
+
+    /// Sends what waits, and gives back what goes nowhere.
+    fn flush(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books) {
+        for port in 0..self.egress.len() {
+            if !self.egress[port].frames.is_empty() {
+                self.send(io, books, port);
+            }
+        }
+        if !self.discard.is_empty() {
+            io.discard(&mut self.discard);
+        }
+    }
+
+    /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
+    /// is dropped.
+    fn send(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize) {
+        let Egress { frames, notes } = &mut self.egress[port];
+        io.transmit(port, frames);
+        let taken = notes.len() - frames.len();
+        books.ports[port].transmitted += taken as u64;
+        for (place, sending) in notes.drain(..).enumerate() {
+            count(&mut books.sides, sending, place < taken);
+        }
+        io.discard(frames);
+    }
+}
+
+/// Books a frame that the queue took, or did not.
+#[inline]
+fn count(sides: &mut [[SideBooks; 2]], Sending { bytes, what }: Sending, taken: bool) {
+    let to = match what {
+        What::Forwarded(from) => At { side: from.side.other(), ..from },
+        What::Own(_, at) => at,
+    };
+    let sides = &mut sides[usize::from(to.bridge)];
+    match (what, taken) {
+        (What::Forwarded(from), true) => sides[from.side.index()].forwarded += 1,
+        (What::Forwarded(from), false) => sides[from.side.index()].dropped[Reason::TxFull.index()] += 1,
+        (What::Own(OwnKind::Reply, _), true) => sides[to.side.index()].replies += 1,
+        (What::Own(OwnKind::Probe, _), true) => sides[to.side.index()].probes += 1,
+        (What::Own(OwnKind::Fragment, _), true) => sides[to.side.index()].fragments += 1,
+        (What::Own(..), false) => sides[to.side.index()].cause(Cause::OwnLost),
+    }
+    if taken {
+        let to = &mut sides[to.side.index()];
+        to.transmitted += 1;
+        to.transmitted_bytes += bytes as u64;
     }
 }
 
@@ -204,6 +305,10 @@ impl<I: Io> Worker<I> {
                     Order::Count(mut books) => {
                         *books += self.books();
                         Report::Counted(books)
+                    }
+                    Order::Send(frames) => {
+                        self.send_own(&frames);
+                        Report::Sent(frames)
                     }
                 };
                 // there is room: the control thread waits for each report before it asks again

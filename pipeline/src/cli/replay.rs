@@ -27,6 +27,9 @@ pub(super) struct Replay {
     /// Where to write what is sent on a side (pcap, with the input's time stamps).
     #[arg(long = "out", value_name = "SIDE=FILE")]
     outputs: Vec<SideFile>,
+    /// Also send loop probes and look for duplicates of the bridge's own addresses, as the running bridge does.
+    #[arg(long)]
+    probes: bool,
     /// Print the books as JSON.
     #[arg(long)]
     json: bool,
@@ -51,7 +54,8 @@ impl FromStr for SideFile {
 impl Replay {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let Some(checked) = load(&self.config) else { return Ok(ExitCode::FAILURE) };
-        let mut bridge = replay::Replay::new(checked.rules);
+        let bridge = replay::Replay::new(checked.rules);
+        let mut bridge = if self.probes { bridge.with_probes() } else { bridge };
         let mut ports = Vec::new();
         let mut readers = Vec::new();
         for input in &self.inputs {

@@ -8,7 +8,7 @@ use anyhow::bail;
 
 use super::print;
 use crate::control::socket;
-use crate::control::status::{Config, Counters, Macs, MemberStatus, Question, WorkerStatus};
+use crate::control::status::{Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerStatus};
 
 pub(super) fn show(what: Question, json: bool, socket: &Path) -> anyhow::Result<ExitCode> {
     let answer = socket::ask(socket, what)?;
@@ -42,6 +42,20 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
             }
             for table in tables {
                 writeln!(text, "{}: {} of {} addresses", table.side, table.learned, table.capacity)?;
+            }
+        }
+        Question::Neighbours => {
+            let Neighbours { tables, neighbours } = serde_json::from_str(answer)?;
+            writeln!(text, "{:<12} {:<40} {:<18} {:<12} {:<5} {:>9} member", "bridge", "address", "mac", "side", "flags", "heard")?;
+            for n in neighbours {
+                let side = n.side.unwrap_or_else(|| "not heard".to_owned());
+                let note = if n.contested { " CONTESTED: no answers" } else { "" };
+                let (heard, member) = (format!("{} s", n.confirmed_s), n.member.unwrap_or_default());
+                writeln!(text, "{:<12} {:<40} {:<18} {side:<12} {:<5} {heard:>9} {member}{note}", n.bridge, n.address, n.mac, n.flags)?;
+            }
+            for table in tables {
+                let NeighbourUse { bridge, known, capacity, refused } = table;
+                writeln!(text, "{bridge}: {known} of {capacity} addresses, {refused} refused")?;
             }
         }
         Question::Members => {

@@ -8,7 +8,8 @@ use rules::Mac;
 use tracing::warn;
 
 use crate::event::{Event, EventKind};
-use crate::plan::Plan;
+use crate::plan::{Anycast, Plan};
+use crate::presence::Tell;
 use crate::report::EventReport;
 use crate::time::Time;
 
@@ -32,8 +33,27 @@ struct Told {
 }
 
 impl Alarms {
+    /// Tells the operator.
+    pub(super) fn tell(&mut self, plan: &Plan, tell: &Tell) {
+        match tell {
+            Tell::Event(event) => self.raise(plan, event),
+            Tell::Anycast { bridge, address, why } => {
+                let bridge = &plan.bridges[*bridge].rules.name;
+                let what = match why {
+                    Anycast::SubnetRouter(prefix) => format!("the subnet-router anycast address of {prefix}"),
+                    Anycast::Reserved(prefix) => format!("a reserved anycast address of {prefix} (RFC 2526)"),
+                    Anycast::Service => "an address that anycast.extra lists".to_owned(),
+                };
+                warn!(
+                    bridge,
+                    "no Packet Too Big sent to {address}, {what}: list it under anycast.never if it is a real host"
+                );
+            }
+        }
+    }
+
     /// Tells of an event, or counts it where it was told lately.
-    pub(super) fn raise(&mut self, plan: &Plan, event: &Event) {
+    fn raise(&mut self, plan: &Plan, event: &Event) {
         let place = event.at.map_or(event.port, |(slot, side)| usize::MAX - 2 * slot - side.index());
         if let Some(told) = self.told.get_mut(&(event.kind, event.mac, place)) {
             told.again += 1;

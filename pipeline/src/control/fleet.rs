@@ -9,9 +9,10 @@ use anyhow::{Context, anyhow, bail};
 use rules::{Mac, Rules};
 
 use crate::books::Books;
-use crate::event::Event;
+use crate::event::Notice;
 use crate::io::Io;
 use crate::plan::{MOST_BRIDGES, Plan};
+use crate::presence::OwnSend;
 use crate::time::Time;
 use crate::worker::{Adopt, Order, Report, Worker};
 
@@ -54,7 +55,7 @@ struct Hand {
     thread: JoinHandle<anyhow::Result<Books>>,
     orders: rtrb::Producer<Order>,
     reports: rtrb::Consumer<Report>,
-    events: rtrb::Consumer<Event>,
+    notices: rtrb::Consumer<Notice>,
 }
 
 /// All workers of the process.
@@ -89,19 +90,19 @@ impl Fleet {
             let work = move || {
                 let _entered = enter(&io, core)?;
                 // made here, so that its memory is near its core
-                let (worker, events) = Worker::new(io, plan, workers, seed);
-                let _ = ready.send(events);
+                let (worker, notices) = Worker::new(io, plan, workers, seed);
+                let _ = ready.send(notices);
                 Ok(worker.run(clock, idle, ordered, reporting))
             };
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{core}"))
                 .spawn(work)
                 .with_context(|| format!("starting the worker on core {core}"))?;
-            let Ok(events) = started.recv() else {
+            let Ok(notices) = started.recv() else {
                 let error = thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
                 return Err(error.err().unwrap_or_else(|| anyhow!("it ended")).context(format!("worker on core {core}")));
             };
-            hands.push(Hand { core, thread, orders, reports, events });
+            hands.push(Hand { core, thread, orders, reports, notices });
         }
         Ok(Fleet { hands, plan, port_macs, seed })
     }
@@ -119,9 +120,21 @@ impl Fleet {
         }
     }
 
-    /// Events that came since the last call.
-    pub fn events(&mut self) -> Vec<Event> {
-        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.events.pop().ok())).collect()
+    /// What the workers noticed since the last call.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.notices.pop().ok())).collect()
+    }
+
+    /// Has the first worker send frames of the bridge's own.
+    pub fn send(&mut self, frames: Vec<OwnSend>) -> anyhow::Result<()> {
+        let Some(hand) = self.hands.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
+        hand.orders.push(Order::Send(frames)).map_err(|_| hand.stuck())?;
+        hand.report().map(drop)
+    }
+
+    /// The key of everything that must not be guessed.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The books of each worker, with its core: each counted between two bursts.
@@ -132,7 +145,7 @@ impl Fleet {
             .iter_mut()
             .map(|hand| match hand.report()? {
                 Report::Counted(books) => Ok((hand.core, *books)),
-                Report::Adopted(_) => bail!("the worker on core {} answered another question", hand.core),
+                Report::Adopted(_) | Report::Sent(_) => bail!("the worker on core {} answered another question", hand.core),
             })
             .collect()
     }

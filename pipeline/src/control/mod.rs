@@ -18,6 +18,7 @@ use anyhow::{Context, bail};
 use rules::Rules;
 use tracing::{info, warn};
 
+use crate::presence::Presence;
 use crate::report::Report;
 use crate::table::mac::Sweep;
 use alarm::Alarms;
@@ -50,6 +51,7 @@ pub struct Control {
     fleet: Fleet,
     hardware: Box<dyn Hardware>,
     alarms: Alarms,
+    presence: Presence,
     sweeps: Vec<Sweep>,
     links: Vec<Option<bool>>,
     started: Instant,
@@ -58,12 +60,14 @@ pub struct Control {
 impl Control {
     /// Takes over a fleet that runs by the rules of `file`, whose text is `text`.
     pub fn new(file: PathBuf, text: String, fleet: Fleet, hardware: Box<dyn Hardware>) -> Control {
+        let presence = Presence::new(fleet.seed(), true);
         Control {
             file,
             text,
             fleet,
             hardware,
             alarms: Alarms::default(),
+            presence,
             sweeps: Vec::new(),
             links: Vec::new(),
             started: Instant::now(),
@@ -123,9 +127,13 @@ impl Control {
         self.fleet.check()?;
         let plan = self.fleet.plan().clone();
         let now = self.hardware.now();
-        for event in self.fleet.events() {
-            self.alarms.raise(&plan, &event);
+        let (mut send, mut tell) = (Vec::new(), Vec::new());
+        for notice in self.fleet.notices() {
+            self.presence.notice(&plan, &notice, &mut send, &mut tell);
         }
+        self.presence.tick(&plan, now, &mut send, &mut tell);
+        self.fleet.send(send)?;
+        tell.iter().for_each(|tell| self.alarms.tell(&plan, tell));
         self.alarms.flush(now);
         self.sweeps.resize_with(plan.bridges.len(), Sweep::default);
         for (bridge, sweep) in plan.bridges.iter().zip(&mut self.sweeps) {
@@ -144,7 +152,10 @@ impl Control {
         for ((port, up), before) in rules.ports.iter().zip(links).zip(&mut self.links) {
             match (up, *before == Some(up)) {
                 (_, true) => {}
-                (true, _) => info!(port = port.name, "link is up"),
+                (true, _) => {
+                    info!(port = port.name, "link is up");
+                    self.presence.link_up();
+                }
                 (false, _) => warn!(port = port.name, device = port.device, "link is down: nothing passes this port"),
             }
             *before = Some(up);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rules::{Mac, Resolution, Rules, Side};
+use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
@@ -10,7 +10,7 @@ use super::Control;
 use super::fleet::Losses;
 use crate::books::Books;
 use crate::report::{Report, sides};
-use crate::table::mac::{Place, State};
+use crate::table::mac::State;
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, clap::ValueEnum)]
@@ -20,6 +20,8 @@ pub enum Question {
     Counters,
     /// Learned MAC addresses.
     Macs,
+    /// Which MAC each address of the exchange belongs to, as its owner said.
+    Neighbours,
     /// Members and where they are.
     Members,
     /// The workers and their cores.
@@ -88,6 +90,49 @@ pub struct LearnedMac {
     pub moves: u64,
 }
 
+/// The neighbour tables.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// By bridge.
+    pub tables: Vec<NeighbourUse>,
+    /// The addresses, by bridge and address.
+    pub neighbours: Vec<NeighbourStatus>,
+}
+
+/// How full a bridge's neighbour table is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NeighbourUse {
+    /// The bridge.
+    pub bridge: String,
+    /// Addresses known.
+    pub known: usize,
+    /// Addresses that may be.
+    pub capacity: u32,
+    /// Addresses not learned for want of room, or because one MAC has as many as it may.
+    pub refused: u64,
+}
+
+/// One neighbour.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NeighbourStatus {
+    /// Its bridge.
+    pub bridge: String,
+    /// The address.
+    pub address: String,
+    /// Its owner's MAC.
+    pub mac: String,
+    /// The member whose it is.
+    pub member: Option<String>,
+    /// The side that the owner's MAC is on now.
+    pub side: Option<String>,
+    /// The owner's flags: R for a router, O for override.
+    pub flags: String,
+    /// Seconds since the owner was last heard.
+    pub confirmed_s: u64,
+    /// Two MACs claim it: no answers.
+    pub contested: bool,
+}
+
 /// One member.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MemberStatus {
@@ -141,6 +186,7 @@ impl Control {
         let answer = match question {
             Question::Counters => serde_json::to_string(&self.counters()?),
             Question::Macs => serde_json::to_string(&self.macs()),
+            Question::Neighbours => serde_json::to_string(&self.neighbours()),
             Question::Members => serde_json::to_string(&self.members()),
             Question::Workers => serde_json::to_string(&self.workers()?),
             Question::Config => serde_json::to_string(&Config {
@@ -207,6 +253,36 @@ impl Control {
         Macs { tables, macs }
     }
 
+    fn neighbours(&self) -> Neighbours {
+        let (plan, now) = (self.fleet.plan(), self.hardware.now());
+        let refused = self.presence.neighbours_refused();
+        let mut all = Neighbours { tables: Vec::new(), neighbours: Vec::new() };
+        for (slot, bridge) in plan.bridges.iter().enumerate() {
+            let rules = &bridge.rules;
+            let known = bridge.tables.neighbours.entries();
+            all.tables.push(NeighbourUse {
+                bridge: rules.name.clone(),
+                known: known.len(),
+                capacity: rules.neighbours.capacity,
+                refused: refused.get(slot).copied().unwrap_or(0),
+            });
+            all.neighbours.extend(known.into_iter().map(|(address, known)| {
+                let flag = |set: bool, name: &'static str| if set { name } else { "" };
+                NeighbourStatus {
+                    bridge: rules.name.clone(),
+                    address: address.to_string(),
+                    mac: known.mac.to_string(),
+                    member: member_of(rules, known.mac),
+                    side: bridge.side_of(known.mac, now).map(|side| rules.side(side).name.clone()),
+                    flags: [flag(known.router, "R"), flag(known.overrides, "O")].concat(),
+                    confirmed_s: now.since(known.confirmed).as_secs(),
+                    contested: known.contested,
+                }
+            }));
+        }
+        all
+    }
+
     fn members(&self) -> Vec<MemberStatus> {
         let now = self.hardware.now();
         let plan = self.fleet.plan();
@@ -215,15 +291,11 @@ impl Control {
             .flat_map(|bridge| {
                 let name = |side: Side| bridge.rules.side(side).name.clone();
                 bridge.rules.members.iter().map(move |member| {
-                    let heard = |mac: &Mac| match bridge.tables.macs.lookup(*mac, now, &bridge.rules.macs) {
-                        Some(Place::Side(side)) => Some(side),
-                        Some(Place::Quarantined) | None => None,
-                    };
                     MemberStatus {
                         bridge: bridge.rules.name.clone(),
                         name: member.name.clone(),
                         pinned: member.side.map(name),
-                        side: member.side.or_else(|| member.macs.iter().find_map(heard)).map(name),
+                        side: member.side.or_else(|| member.macs.iter().find_map(|mac| bridge.side_of(*mac, now))).map(name),
                         macs: member.macs.iter().map(Mac::to_string).collect(),
                         addresses: member.addresses.iter().map(ToString::to_string).collect(),
                     }
@@ -253,18 +325,6 @@ fn member_of(bridge: &rules::Bridge, mac: Mac) -> Option<String> {
 /// on them.
 pub fn not_yet(rules: &Rules) -> Vec<String> {
     let mut all = Vec::new();
-    for bridge in &rules.bridges {
-        let mut say = |set: bool, key: &str, instead: &str| {
-            if set {
-                all.push(format!("bridges.{}.{key} is not in force in this version: {instead}", bridge.name));
-            }
-        };
-        say(bridge.arp == Resolution::Answer, "arp.mode: answer", "requests are bridged");
-        say(bridge.nd == Resolution::Answer, "nd.mode: answer", "solicitations are bridged");
-        say(bridge.own.ipv4.is_some() || bridge.own.ipv6.is_some(), "own", "the bridge answers for no address");
-        say(bridge.sides.iter().any(|side| side.fragment), "sides.*.fragment", "what does not fit is dropped");
-        say(bridge.drain, "drain", "BGP passes");
-    }
     if rules.metrics.is_some() {
         all.push("metrics.listen is not in force in this version: use `sluice show counters --json`".to_owned());
     }

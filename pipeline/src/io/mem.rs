@@ -95,4 +95,8 @@ impl Io for MemIo {
         let room = self.room.get(port).map_or(usize::MAX, |room| room.saturating_sub(self.output[port].len()));
         self.output[port].extend(frames.drain(..frames.len().min(room)));
     }
+
+    fn make(&mut self, bytes: &[u8]) -> Option<Packet> {
+        Some(Packet::new(bytes))
+    }
 }

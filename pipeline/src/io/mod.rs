@@ -42,6 +42,9 @@ pub trait Io {
     /// suffix of it, in order); the taken ones are gone.
     fn transmit(&mut self, port: usize, frames: &mut Vec<Self::Buffer>);
 
+    /// A frame with these bytes; `None` where there is no memory for it now.
+    fn make(&mut self, bytes: &[u8]) -> Option<Self::Buffer>;
+
     /// Gives back the memory of frames that go nowhere, all at once.
     fn discard(&mut self, frames: &mut Vec<Self::Buffer>) {
         frames.clear();

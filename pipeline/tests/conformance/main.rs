@@ -2,4 +2,12 @@
 //! their row. The books are checked after every frame.
 
 mod frames;
+mod framing;
 mod harness;
+mod reserved;
+mod arp;
+mod hostile;
+mod icmp6;
+mod ipv4;
+mod ipv6;
+mod nd;

@@ -89,6 +89,12 @@ impl Drop for Registered {
 impl Io for Queues {
     type Buffer = Mbuf;
 
+    fn make(&mut self, bytes: &[u8]) -> Option<Mbuf> {
+        let mut frame = self.alloc(bytes.len())?;
+        frame.bytes_mut().copy_from_slice(bytes);
+        Some(frame)
+    }
+
     #[inline]
     fn receive(&mut self, port: usize, into: &mut Vec<Mbuf>) {
         let Some(queue) = self.queues.get(port) else { return };

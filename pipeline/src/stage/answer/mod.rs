@@ -7,7 +7,7 @@ mod own;
 
 use std::net::IpAddr;
 
-use rules::{Mac, Role, Side};
+use rules::{Mac, Role};
 
 use super::Arrival;
 use super::filter::{Kind, Packet};
@@ -15,7 +15,6 @@ use crate::event::Notes;
 use crate::outbox::Outbox;
 use crate::path::Limits;
 use crate::reason::{Cause, Reason};
-use crate::table::mac::Place;
 use crate::table::pins::Pin;
 
 /// Whether the frame goes on.
@@ -114,24 +113,12 @@ fn whose(arrival: &Arrival<'_>, address: IpAddr) -> Whose {
         }),
     };
     let Some(owner) = owner.filter(|owner| owner.mac != arrival.ether.src) else { return Whose::Unsure };
-    let pin = bridge.pins.get(owner.mac);
-    let place = match pin {
-        Some(Pin::To(side)) => Some(side),
-        _ => learned(arrival, owner.mac),
-    };
-    match place {
+    let pinned = matches!(bridge.pins.get(owner.mac), Some(Pin::To(_)));
+    match bridge.side_of(owner.mac, arrival.now) {
         Some(side) if side != arrival.side() => Whose::Across(owner),
         // who is pinned here is here; who was only learned may have left unnoticed
-        Some(_) if heard || matches!(pin, Some(Pin::To(_))) => Whose::SameSide,
+        Some(_) if heard || pinned => Whose::SameSide,
         _ => Whose::Unsure,
-    }
-}
-
-fn learned(arrival: &Arrival<'_>, mac: Mac) -> Option<Side> {
-    let bridge = arrival.bridge;
-    match bridge.tables.macs.lookup(mac, arrival.now, &bridge.rules.macs) {
-        Some(Place::Side(side)) => Some(side),
-        Some(Place::Quarantined) | None => None,
     }
 }
 

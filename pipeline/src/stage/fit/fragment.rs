@@ -25,7 +25,10 @@ pub(super) fn fragment(arrival: &Arrival<'_>, mtu: usize, outbox: &mut Outbox) -
         let room = (mtu - head.len()) & !7; // offsets count in units of 8 bytes
         let rest = ip.payload.len() - done;
         let length = if rest <= mtu - head.len() { rest } else { room };
-        let Some(frame) = outbox.put(at, OwnKind::Fragment) else { return false };
+        let Some(frame) = outbox.put(at, OwnKind::Fragment) else {
+            outbox.clear(); // a fit that needs more fragments than there is room for
+            return false;
+        };
         let more = done + length < ip.payload.len() || flags & MF != 0;
         let offset = ip.fragment_offset + (done / 8) as u16;
         frame.extend_from_slice(&arrival.ether.dst.bytes());

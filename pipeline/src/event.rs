@@ -95,6 +95,8 @@ pub struct Claim {
     pub address: OwnAddress,
     /// Who.
     pub mac: Mac,
+    /// It only looks whether the address is free.
+    pub looks: bool,
 }
 
 /// The way of notices out of a worker. Full means lost, and counted: the packet path waits for nobody.
@@ -163,10 +165,10 @@ impl Notes<'_> {
         self.notices.push(Notice::Probe(Probe { time, port, at, sent, nonce }));
     }
 
-    /// Somebody else claims an address of our own.
-    pub fn own_claim(&mut self, address: OwnAddress) {
+    /// Somebody else claims an address of our own, or looks whether it is free.
+    pub fn own_claim(&mut self, address: OwnAddress, looks: bool) {
         let Notes { time, port, at, mac, .. } = *self;
-        self.notices.push(Notice::Own(Claim { time, at, port, address, mac }));
+        self.notices.push(Notice::Own(Claim { time, at, port, address, mac, looks }));
     }
 
     /// No error was sent to an anycast source.

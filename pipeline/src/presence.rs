@@ -28,6 +28,8 @@ const DETECTIONS: u32 = 3;
 const IN_A_ROW: u32 = 3;
 /// The hold doubles with each loop after the last up to this.
 const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
+/// How often neighbours that were not heard are swept out.
+const SWEEP: Duration = Duration::from_secs(1);
 /// An anycast source is told of once in this time.
 const TELL: Duration = Duration::from_secs(60);
 /// Anycast sources remembered at a time.
@@ -67,6 +69,7 @@ pub struct Presence {
     /// Probes and duplicate address detection are sent: live, and in a replay that asks for them.
     active: bool,
     bridges: Vec<Bridge>,
+    swept: Option<Time>,
     told: HashMap<(usize, Ipv6Addr), Time>,
 }
 
@@ -108,7 +111,7 @@ struct Loops {
 impl Presence {
     /// With nothing known. `active`: it probes and looks for duplicates.
     pub fn new(seed: u64, active: bool) -> Presence {
-        Presence { seed, active, bridges: Vec::new(), told: HashMap::new() }
+        Presence { seed, active, bridges: Vec::new(), swept: None, told: HashMap::new() }
     }
 
     /// Addresses that bridges could not learn for want of room, by slot.
@@ -129,7 +132,7 @@ impl Presence {
                 }
             }
             Notice::Anycast(slot, now, address, why) => self.anycast(*slot, *now, *address, *why, tell),
-            Notice::Probe(probe) => self.probe(probe, tell),
+            Notice::Probe(probe) => self.probe(&plan.bridges[probe.at.0], probe, tell),
             Notice::Own(claim) => self.own_claim(plan, claim, send, tell),
         }
     }
@@ -143,11 +146,14 @@ impl Presence {
     }
 
     /// Only a probe of the last two intervals counts: whoever replays an older one proves nothing.
-    fn probe(&mut self, probe: &Probe, tell: &mut Vec<Tell>) {
+    fn probe(&mut self, bridge: &BridgePlan, probe: &Probe, tell: &mut Vec<Tell>) {
         let loops = &mut self.bridges[probe.at.0].loops;
+        let detection = bridge.nonces.contains(&probe.nonce);
         let ours = loops.sent[probe.sent.index()].contains(&probe.nonce);
         let event = |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac: Mac::ZERO };
         match (ours, probe.sent == probe.at.1) {
+            // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
+            _ if detection => tell.push(Tell::Event(event(EventKind::LoopSuspected))),
             (true, true) => tell.push(Tell::Event(event(EventKind::ProbeReflected))),
             (true, false) => {
                 loops.crossed = Some(*probe);
@@ -158,8 +164,8 @@ impl Presence {
         }
     }
 
-    /// While we look for duplicates, who claims or wants the address has it. Once it is ours we defend it, now and then
-    /// (solicitations are answered by the workers).
+    /// While we look for duplicates, who claims the address or looks for it too has it. Once it is ours we defend it, now and
+    /// then; who only looks is answered by the worker that sees it.
     fn own_claim(&mut self, plan: &Plan, claim: &Claim, send: &mut Vec<OwnSend>, tell: &mut Vec<Tell>) {
         let (slot, side) = claim.at;
         let bridge = &plan.bridges[slot];
@@ -172,7 +178,7 @@ impl Presence {
         }
         let defended = state.defended.get(&(claim.address, side)).copied();
         let due = defended.is_none_or(|at| claim.time.since(at) >= DEFEND);
-        if !due || !bridge.tables.hold.has(claim.address) {
+        if claim.looks || !due || !bridge.tables.hold.has(claim.address) {
             return;
         }
         state.defended.insert((claim.address, side), claim.time);
@@ -192,8 +198,14 @@ impl Presence {
     /// Runs the timers that are due.
     pub fn tick(&mut self, plan: &Plan, now: Time, send: &mut Vec<OwnSend>, tell: &mut Vec<Tell>) {
         self.bridges.resize_with(plan.bridges.len(), Bridge::default);
+        let sweep = self.swept.is_none_or(|swept| now.since(swept) >= SWEEP);
+        if sweep {
+            self.swept = Some(now);
+        }
         for (slot, (state, bridge)) in self.bridges.iter_mut().zip(&plan.bridges).enumerate() {
-            state.writer.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age);
+            if sweep {
+                state.writer.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age);
+            }
             if self.active && !bridge.removed {
                 state.detect(slot, bridge, now, send);
                 state.loops.tick(slot, bridge, self.seed, now, send, tell);

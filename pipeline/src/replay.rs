@@ -28,7 +28,6 @@ pub struct Replay {
     worker: Worker<MemIo>,
     queue: rtrb::Consumer<Notice>,
     presence: Presence,
-    probes: bool,
     send: Vec<OwnSend>,
     tell: Vec<Tell>,
     events: Vec<Event>,
@@ -58,7 +57,6 @@ impl Replay {
             worker,
             queue,
             presence: Presence::new(SEED, false),
-            probes: false,
             send: Vec::new(),
             tell: Vec::new(),
             events: Vec::new(),
@@ -74,7 +72,6 @@ impl Replay {
     /// The same with its loop probes and its own duplicate address detection.
     pub fn with_probes(mut self) -> Replay {
         self.presence = Presence::new(SEED, true);
-        self.probes = true;
         self
     }
 
@@ -110,10 +107,8 @@ impl Replay {
             for bridge in &plan.bridges {
                 bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
             }
-            self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
-        } else if self.probes {
-            self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
         }
+        self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
         self.send_own();
     }
 

@@ -228,6 +228,58 @@ impl Bench {
     }
 }
 
+/// All that a frame caused: its outcome by name, and what was sent, untagged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// `forwarded`, `answered`, or the reason of the drop.
+    pub outcome: String,
+    /// What left on the other side.
+    pub across: Vec<Vec<u8>>,
+    /// What left on the side that the frame came in on: replies.
+    pub back: Vec<Vec<u8>>,
+}
+
+impl Exchange {
+    /// The only reply, and no frame across.
+    #[track_caller]
+    pub fn reply(&self) -> &[u8] {
+        assert_eq!((self.back.len(), self.across.len()), (1, 0), "{self:02x?}");
+        &self.back[0]
+    }
+
+    /// Ended so, and nothing was sent.
+    #[track_caller]
+    pub fn silent(&self, outcome: &str) {
+        assert_eq!(self.outcome, outcome);
+        assert!(self.back.is_empty() && self.across.is_empty(), "{self:02x?}");
+    }
+}
+
+impl Bench {
+    /// Sends an untagged frame into a side of C0, with that side's tag added, and takes all that comes out.
+    #[track_caller]
+    pub fn exchange(&mut self, side: Side, frame: &[u8]) -> Exchange {
+        let port = self.bridge.plan().bridges[0].rules.side(side).port;
+        let before = self.report();
+        let sent = self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame)));
+        let after = self.report();
+        assert_eq!(after.unaccounted, 0, "the books do not balance");
+        let grew = |name: &&String| before.outcomes.get(*name) != after.outcomes.get(*name);
+        let grown: Vec<_> = after.outcomes.keys().filter(grew).collect();
+        assert_eq!(grown.len(), 1, "one frame has one outcome: {grown:?}");
+        let outcome = grown[0].clone();
+        let mut exchange = Exchange { outcome, across: Vec::new(), back: Vec::new() };
+        for sent in sent {
+            assert_eq!(sent.frame[12..16], tag(sent.at.side), "left with another tag: {:02x?}", sent.frame);
+            assert!(sent.frame.len() >= 64 || sent.at.side != side, "a frame of ours is too short");
+            let untagged = [&sent.frame[..12], &sent.frame[16..]].concat();
+            let way = if sent.at.side == side { &mut exchange.back } else { &mut exchange.across };
+            way.push(untagged);
+        }
+        exchange
+    }
+}
+
 /// The tag of a side of C0, priority 0.
 pub fn tag(side: Side) -> [u8; 4] {
     [0x81, 0, 0, if side == M { 10 } else { 20 }]

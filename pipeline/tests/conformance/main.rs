@@ -5,6 +5,7 @@ mod frames;
 mod framing;
 mod harness;
 mod reserved;
+mod answers;
 mod arp;
 mod hostile;
 mod icmp6;

@@ -65,11 +65,11 @@ fn own_claim(
 ) -> Result<(), Reason> {
     if let Some(address) = bridge.own6(claimed) {
         notes.event(EventKind::IpConflictOwn);
-        notes.own_claim(address);
+        notes.own_claim(address, false);
         return Err(Reason::IpConflictOwn);
     }
     if let Some(address) = bridge.own6(target).filter(|_| wanted) {
-        notes.own_claim(address);
+        notes.own_claim(address, true);
     }
     Ok(())
 }

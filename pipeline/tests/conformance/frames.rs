@@ -121,3 +121,15 @@ pub fn arp_request(src: [u8; 6], spa: &str, tpa: &str) -> Vec<u8> {
 pub fn unicast(dst: [u8; 6], src: [u8; 6]) -> Vec<u8> {
     ether(dst, src, 0x0800, &ipv4("192.0.2.1", "198.51.100.2", 17, &udp(4000, 5000, b"sluice: twenty bytes")))
 }
+
+/// A frame with these tags, as (TPID, TCI) from the outermost, behind its addresses.
+pub fn with_tags(frame: &[u8], tags: &[(u16, u16)]) -> Vec<u8> {
+    let tags = tags.iter().flat_map(|(tpid, tci)| [tpid.to_be_bytes(), tci.to_be_bytes()].concat());
+    [&frame[..12], &tags.collect::<Vec<_>>(), &frame[12..]].concat()
+}
+
+/// A frame with a small IPv6 packet of UDP between two stations, addresses outside the exchange (transit).
+pub fn unicast6(dst: [u8; 6], src: [u8; 6]) -> Vec<u8> {
+    let payload = udp(4000, 5000, b"sluice: twenty bytes");
+    ether(dst, src, 0x86dd, &ipv6("2001:db8:1::1", "2001:db8:2::2", 17, 64, &payload))
+}

@@ -5,8 +5,9 @@ use std::time::Duration;
 use pipeline::io::mem::Packet;
 use pipeline::replay::Replay;
 use pipeline::report::Report;
+use pipeline::table::mac::Place;
 use pipeline::time::Time;
-use rules::Side;
+use rules::{Mac, Side};
 
 /// Side M of the SPEC's notation: VLAN 10.
 pub const M: Side = Side::First;
@@ -174,6 +175,25 @@ impl Bench {
             Outcome::Dropped(name) => assert_eq!(name, reason),
             Outcome::Forwarded(out) => panic!("crossed, should be {reason}: {out:02x?}"),
         }
+    }
+
+    /// Sends a frame as [`Bench::send`] does, for floods: says only whether it crossed. [`Bench::balanced`] afterwards.
+    pub fn pour(&mut self, side: Side, frame: &[u8]) -> bool {
+        let port = self.bridge.plan().bridges[0].rules.side(side).port;
+        !self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame))).is_empty()
+    }
+
+    /// Checks the books of a flood.
+    #[track_caller]
+    pub fn balanced(&self) {
+        assert_eq!(self.bridge.books().unaccounted(), 0, "the books do not balance");
+    }
+
+    /// Where a MAC was learned, on the first bridge.
+    pub fn place(&self, mac: [u8; 6]) -> Option<Place> {
+        let bridge = &self.bridge.plan().bridges[0];
+        let mac = Mac::from_u64(mac.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+        bridge.tables.macs.lookup(mac, self.now, &bridge.rules.macs)
     }
 
     /// Changes the rules as a reload does.

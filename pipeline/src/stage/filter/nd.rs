@@ -40,10 +40,10 @@ pub(super) fn filter(
     if nd.target.is_multicast() || nd.target.is_unspecified() {
         return Err(Reason::NdTarget);
     }
-    match message[0] {
+    let speaker = match message[0] {
         NS => solicitation(ether, ip, &nd)?,
         _ => advertisement(ether, ip, &nd)?,
-    }
+    };
     if !checksum_ok(ip.src, ip.dst, message) {
         return Err(Reason::NdChecksum);
     }
@@ -53,11 +53,11 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target too; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
-    claim(bridge, ether, claimed, notes)
+    claim(bridge, [ether.src, speaker], claimed, notes)
 }
 
-/// RFC 4861 §7.1.1, and the sender's rules of §4.3.
-fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<(), Reason> {
+/// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
+fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
     let group = solicited_node(nd.target);
     let dad = ip.src.is_unspecified();
     let mut addresses = 0;
@@ -86,13 +86,18 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<
     } else if ip.dst != nd.target {
         return Err(Reason::NdTarget);
     }
-    Ok(())
+    Ok(ether.src)
 }
 
-/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131).
-fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<(), Reason> {
+/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC that speaks: a virtual router's
+/// inside may differ from its master's outside.
+fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
     let mut foreign = false;
-    let well_formed = options(nd.options, TLLAO, |mac| foreign |= mac != ether.src && !is_vrrp6(mac));
+    let mut speaker = ether.src;
+    let well_formed = options(nd.options, TLLAO, |mac| {
+        foreign |= mac != ether.src && !is_vrrp6(mac);
+        speaker = mac;
+    });
     if !well_formed {
         return Err(Reason::NdOption);
     }
@@ -111,12 +116,12 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
     if foreign {
         return Err(Reason::NdLladdrMismatch);
     }
-    Ok(())
+    Ok(speaker)
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).
-fn claim(bridge: &BridgePlan, ether: &Ether<'_>, address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
-    if bridge.claims.is_foreign(IpAddr::V6(address), &[ether.src]) {
+fn claim(bridge: &BridgePlan, macs: [Mac; 2], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    if bridge.claims.is_foreign(IpAddr::V6(address), &macs) {
         notes.event(EventKind::NdSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),

@@ -90,8 +90,10 @@ const MTU_SOURCES: u32 = 16 << 10;
 impl Limits {
     /// Fresh ones for one of so many workers.
     pub fn new(bridge: &BridgePlan, workers: usize, seed: u64) -> Limits {
+        /// Members that reloads may add before their limits get crowded.
+        const TO_COME: u32 = 4096;
         // every source that passed `learn` has a place: the members and what the table holds
-        let sources = 2 * bridge.rules.macs.capacity + bridge.rules.members.len() as u32;
+        let sources = 2 * bridge.rules.macs.capacity + bridge.rules.members.len() as u32 + TO_COME;
         let share = || Share::of(workers);
         let shares = || Shares {
             broadcast: share(),

@@ -103,7 +103,7 @@ impl Plan {
         let mut bridges: Vec<BridgePlan> = before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
         let mut ports: Vec<PortMap> = rules.ports.iter().map(|_| PortMap::default()).collect();
         for bridge in &rules.bridges {
-            let slot = bridges.iter().position(|b| b.rules.name == bridge.name);
+            let slot = bridges.iter().position(|known| known.is_same(bridge));
             let tables = match slot {
                 Some(slot) => Arc::clone(&bridges[slot].tables),
                 None => Arc::new(Tables::new(bridge, seed)),
@@ -142,6 +142,16 @@ impl BridgePlan {
         });
         let nonces = Side::BOTH.map(|side| nonce(seed, own[side.index()], 0));
         BridgePlan { nonces, own, link_local: own.map(icmp6::link_local), pins: Pins::new(&rules.members), owners: Owners::new(&rules), tables, removed: false, rules }
+    }
+
+    /// The same bridge, so that what was learned on it holds: tables know sides by their order, and have their size for
+    /// life. One that was removed and comes back otherwise starts anew.
+    fn is_same(&self, rules: &Bridge) -> bool {
+        let identity = |rules: &Bridge| {
+            let sides = rules.sides.each_ref().map(|side| side.name.clone());
+            (rules.name.clone(), sides, rules.macs.capacity, rules.neighbours.capacity)
+        };
+        identity(&self.rules) == identity(rules)
     }
 
     fn retired(&self) -> BridgePlan {

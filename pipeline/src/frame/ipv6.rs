@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::ipv4::TCP;
+
 /// UDP's protocol number.
 pub const UDP: u8 = 17;
 /// ICMPv6's protocol number.
@@ -12,6 +14,7 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION: u8 = 60;
+const NO_NEXT: u8 = 59;
 const MOBILITY: u8 = 135;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;
@@ -117,7 +120,8 @@ impl<'a> Ipv6<'a> {
         for _ in 0..=MOST_HEADERS {
             let rest = self.payload.get(at..)?;
             if !is_extension(next) {
-                return Some(Upper { protocol: next, extended: true, fragment, payload: rest });
+                let whole = fragment == Fragment::Whole || rest.len() >= shortest_header(next);
+                return whole.then_some(Upper { protocol: next, extended: true, fragment, payload: rest });
             }
             let header: &[u8; 8] = rest.first_chunk()?;
             let length = match next {
@@ -139,6 +143,16 @@ impl<'a> Ipv6<'a> {
             }
         }
         None
+    }
+}
+
+/// What a first fragment must hold of its upper layer, so that nothing hides in the second (RFC 7112 §5).
+const fn shortest_header(protocol: u8) -> usize {
+    match protocol {
+        TCP => 20,
+        UDP | ICMP6 => 8,
+        NO_NEXT => 0,
+        _ => 1,
     }
 }
 

@@ -23,14 +23,15 @@ pub fn forward(
     if dst.is_group() {
         return flood(bridge); // the filter let it through: ARP or neighbour discovery
     }
-    let pin = bridge.pins.get(dst);
-    if let Some(Pin::To(there)) = pin {
-        return across(side, there);
+    match bridge.pins.get(dst) {
+        Some(Pin::To(there)) => return across(side, there),
+        // also where it was learned under rules that a reload has replaced
+        None if bridge.rules.admission == Admission::Members => return Err(Reason::DstNotMember),
+        Some(Pin::Roaming) | None => {}
     }
     match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
         Some(Place::Side(there)) => across(side, there),
         Some(Place::Quarantined) => Err(Reason::MacFlapping),
-        None if pin.is_none() && bridge.rules.admission == Admission::Members => Err(Reason::DstNotMember),
         None => unknown(bridge, limits, side, now, notes),
     }
 }

@@ -27,8 +27,8 @@ fn c(op: u16, spa: &str, tpa: &str) -> Vec<u8> {
 
 /// G5 of the golden frames.
 const G5: [u8; 42] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0, 0, 0, 1, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, 0x02, 0xaa, 0, 0,
-    0, 1, 0xca, 7, 0, 0x0a, 0, 0, 0, 0, 0, 0, 0xca, 7, 0, 0x14,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0, 0, 0, 1, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, 0x02,
+    0xaa, 0, 0, 0, 1, 0xca, 7, 0, 0x0a, 0, 0, 0, 0, 0, 0, 0xca, 7, 0, 0x14,
 ];
 
 #[test]
@@ -217,10 +217,8 @@ fn f78_the_virtual_mac_is_not_learned_from_inside() {
 
 #[test]
 fn f78_a_listed_virtual_mac_speaks_for_its_address() {
-    let entry = format!(
-        "- {{ name: VR, side: mud, macs: [\"{}\"], ipv4: [202.7.0.30] }}\n      #more",
-        mac(VRRP4)
-    );
+    let entry =
+        format!("- {{ name: VR, side: mud, macs: [\"{}\"], ipv4: [202.7.0.30] }}\n      #more", mac(VRRP4));
     let mut bench = Config::c0().member(M, &mac(C)).with("#more", &entry).bench();
     // by itself, and inside its master's frames
     bench.crosses(M, &frame(BROADCAST, VRRP4, &arp(REQUEST, VRRP4, "202.7.0.30", [0; 6], "202.7.0.30")));
@@ -232,7 +230,9 @@ fn f78_a_listed_virtual_mac_speaks_for_its_address() {
 #[test]
 fn f79_sender_mac_that_is_no_station() {
     let mut bench = bench();
-    for sha in [[0; 6], BROADCAST, [0x01, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [0x03, 0xaa, 0, 0, 0, 1]] {
+    for sha in
+        [[0; 6], BROADCAST, [0x01, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [0x03, 0xaa, 0, 0, 0, 1]]
+    {
         let packet = arp(REQUEST, sha, "202.7.0.10", [0; 6], "202.7.0.20");
         bench.drops(M, &frame(BROADCAST, A, &packet), "arp_malformed");
     }
@@ -298,7 +298,11 @@ fn f65_arp_to_a_group_other_than_all_stations() {
 #[test]
 fn conflict_drop_refuses_a_claim_of_a_members_address() {
     let mut bench = bench();
-    let claims = [c(REQUEST, "202.7.0.10", "202.7.0.20"), c(REQUEST, "202.7.0.20", "202.7.0.20"), c(REPLY, "202.7.0.20", "202.7.0.10")];
+    let claims = [
+        c(REQUEST, "202.7.0.10", "202.7.0.20"),
+        c(REQUEST, "202.7.0.20", "202.7.0.20"),
+        c(REPLY, "202.7.0.20", "202.7.0.10"),
+    ];
     for claim in &claims {
         bench.drops(M, claim, "arp_spoof");
     }
@@ -333,7 +337,11 @@ fn conflict_pass_forwards_and_reports_a_claim() {
 
 #[test]
 fn conflict_any_mac_of_the_member_is_the_member() {
-    let entry = format!("- {{ name: R, side: mud, macs: [\"{}\", \"{}\"], ipv4: [202.7.0.30] }}\n      #more", mac(C), mac(VRRP4));
+    let entry = format!(
+        "- {{ name: R, side: mud, macs: [\"{}\", \"{}\"], ipv4: [202.7.0.30] }}\n      #more",
+        mac(C),
+        mac(VRRP4)
+    );
     let mut bench = Config::c0().with("#more", &entry).bench();
     for src in [C, VRRP4] {
         bench.crosses(M, &arp_request(src, "202.7.0.30", "202.7.0.20"));

@@ -13,7 +13,8 @@ fn stray(bench: &mut Bench, wire: &[u8], reason: &str) {
         Outcome::Forwarded(out) => panic!("{wire:02x?} left as {out:02x?}"),
     }
     let after = bench.report();
-    let count = |report: &pipeline::report::Report| report.ports["trunk0"].dropped.get(reason).copied().unwrap_or(0);
+    let count =
+        |report: &pipeline::report::Report| report.ports["trunk0"].dropped.get(reason).copied().unwrap_or(0);
     assert_eq!(count(&after), count(&before) + 1, "not in the port's books");
     assert_eq!(after.sides, before.sides, "a side counted it");
     if let Some(src) = wire.get(6..12) {
@@ -101,8 +102,11 @@ fn f7_a_vid_of_no_side_is_dropped_and_nothing_learned() {
 #[test]
 fn f7_only_one_vid_of_4096_leads_to_a_side() {
     let mut bench = Config::c0().bench();
-    let crossed: Vec<u16> =
-        (0..4096).filter(|&vid| matches!(bench.raw(M, &with_tags(&unicast(B, A), &[(0x8100, vid)])), Outcome::Forwarded(_))).collect();
+    let crossed: Vec<u16> = (0..4096)
+        .filter(|&vid| {
+            matches!(bench.raw(M, &with_tags(&unicast(B, A), &[(0x8100, vid)])), Outcome::Forwarded(_))
+        })
+        .collect();
     assert_eq!(crossed, [10]);
 }
 
@@ -267,7 +271,8 @@ fn f15_only_three_ethertypes_have_a_chance() {
     let mut bench = Config::c0().bench();
     let mut passed = Vec::new();
     for ethertype in 0..=u16::MAX {
-        let frames = [unicast(B, A), unicast6(B, A), ether(B, A, 0x0806, &arp(2, A, "202.7.0.10", B, "202.7.0.20"))];
+        let frames =
+            [unicast(B, A), unicast6(B, A), ether(B, A, 0x0806, &arp(2, A, "202.7.0.10", B, "202.7.0.20"))];
         if frames.iter().any(|frame| bench.pour(M, &ether(B, A, ethertype, &frame[14..]))) {
             passed.push(ethertype);
         }

@@ -71,7 +71,11 @@ fn f136_redirect() {
     let mut bench = Config::c0().bench();
     bench.drops(M, &ether(B, A, 0x86dd, &icmp6("fe80::a", IP_B, 255, &message(137))), "icmp6_redirect");
     bench.drops(M, &unicast6(64, &message(137)), "icmp6_redirect");
-    bench.drops(M, &ether(GROUP_1, A, 0x86dd, &icmp6("fe80::a", "ff02::1", 255, &message(137))), "icmp6_redirect");
+    bench.drops(
+        M,
+        &ether(GROUP_1, A, 0x86dd, &icmp6("fe80::a", "ff02::1", 255, &message(137))),
+        "icmp6_redirect",
+    );
     assert_eq!(bench.events(), vec![("redirect_seen".to_owned(), mac(A)); 3]);
 }
 

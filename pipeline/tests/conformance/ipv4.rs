@@ -66,7 +66,8 @@ fn f58_directed_broadcast_in_unicast() {
 
 #[test]
 fn f58_directed_broadcast_of_each_of_several_prefixes() {
-    let mut bench = Config::c0().with("[202.7.0.0/23]", "[202.7.0.0/23, 198.51.100.64/26, 203.0.113.8/30]").bench();
+    let mut bench =
+        Config::c0().with("[202.7.0.0/23]", "[202.7.0.0/23, 198.51.100.64/26, 203.0.113.8/30]").bench();
     for dst in ["202.7.1.255", "198.51.100.127", "203.0.113.11"] {
         bench.drops(M, &from_to("192.0.2.1", dst), "v4_directed_broadcast");
         bench.drops(M, &from_to(dst, "192.0.2.1"), "v4_martian_src");
@@ -122,7 +123,9 @@ fn f61_dhcp_discover() {
 
 #[test]
 fn f61_dhcp_of_the_exchange() {
-    for (src, dst) in [("202.7.0.10", "198.51.100.2"), ("192.0.2.1", "202.7.0.20"), ("202.7.0.10", "202.7.0.20")] {
+    for (src, dst) in
+        [("202.7.0.10", "198.51.100.2"), ("192.0.2.1", "202.7.0.20"), ("202.7.0.10", "202.7.0.20")]
+    {
         let mut bench = Config::c0().bench();
         for (from, to) in [(68, 67), (67, 68), (67, 67), (4000, 67), (68, 4000)] {
             bench.drops(M, &packet(B, &ipv4(src, dst, 17, &udp(from, to, b"x"))), "dhcp");

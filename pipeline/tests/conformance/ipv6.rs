@@ -122,9 +122,14 @@ fn f145_first_fragment_without_its_upper_layer() {
     // the exchange's addresses passes with its ports in the second fragment
     let mut bench = Config::c0().bench();
     let options = [UDP, 0, 1, 4, 0, 0, 0, 0];
-    bench.drops(M, &to_b(&ipv6(IP_A, IP_B, FRAGMENT, 64, &fragment(DESTINATION, 0, true, &options))), "v6_hdrchain");
+    bench.drops(
+        M,
+        &to_b(&ipv6(IP_A, IP_B, FRAGMENT, 64, &fragment(DESTINATION, 0, true, &options))),
+        "v6_hdrchain",
+    );
     bench.drops(M, &far(FRAGMENT, &fragment(UDP, 0, true, &[])), "v6_hdrchain");
     bench.drops(M, &far(FRAGMENT, &fragment(58, 0, true, &[])), "v6_hdrchain");
+    bench.drops(M, &far(FRAGMENT, &fragment(6, 0, true, &[])), "v6_hdrchain");
 }
 
 #[test]
@@ -215,7 +220,9 @@ fn f146_addresses_that_cannot_be() {
     ] {
         bench.drops(M, &to_b(&ipv6(from, to, UDP, 64, &udp(4000, 5000, b"data"))), "v6_martian");
     }
-    for (from, to) in [("::2", IP_B), (IP_A, "::2"), ("fe80::a", IP_B), ("::ffff:192.0.2.1", IP_B), ("100::1", IP_B)] {
+    for (from, to) in
+        [("::2", IP_B), (IP_A, "::2"), ("fe80::a", IP_B), ("::ffff:192.0.2.1", IP_B), ("100::1", IP_B)]
+    {
         bench.crosses(M, &to_b(&ipv6(from, to, UDP, 64, &udp(4000, 5000, b"data"))));
     }
 }

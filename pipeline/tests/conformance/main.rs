@@ -1,14 +1,22 @@
 //! SPEC section F, row by row: exact frames in and out of the bridge, on a clock of the tests' own. Tests are named by
 //! their row. The books are checked after every frame.
+#![allow(unreachable_pub, clippy::unwrap_used, reason = "a test crate: nothing is for outside, and helpers panic")]
 
+mod arp;
 mod frames;
 mod framing;
 mod harness;
-mod reserved;
-mod answers;
-mod arp;
 mod hostile;
 mod icmp6;
 mod ipv4;
 mod ipv6;
+mod kinds;
+mod mtu;
 mod nd;
+mod oracle;
+mod queue;
+mod reload;
+mod reserved;
+mod stations;
+mod storm;
+mod tags;

@@ -245,7 +245,11 @@ fn f101_option_past_the_end() {
     for len in 1..8 {
         // cut inside an option, the last byte of its header too
         bench.drops(M, &with(A, IP_A, IP_B, &lladdr(1, A)[..len]), "nd_option");
-        bench.drops(M, &with(A, IP_A, IP_B, &[&lladdr(1, A)[..], &[200, 1, 0, 0, 0, 0, 0][..len]].concat()), "nd_option");
+        bench.drops(
+            M,
+            &with(A, IP_A, IP_B, &[&lladdr(1, A)[..], &[200, 1, 0, 0, 0, 0, 0][..len]].concat()),
+            "nd_option",
+        );
     }
 }
 
@@ -268,8 +272,8 @@ fn f102_unknown_options_are_skipped_and_the_address_still_found() {
 
 #[test]
 fn f102_the_longest_option() {
-    let unknown = [&[200, 180][..], &[0xee; 180 * 8 - 2]].concat();
-    bench().crosses(M, &with(A, IP_A, IP_B, &unknown)); // 1504 bytes of packet would be too big, 1480 is not
+    let unknown = [&[200, 179][..], &[0xee; 179 * 8 - 2]].concat();
+    bench().crosses(M, &with(A, IP_A, IP_B, &unknown)); // 1496 bytes of packet
 }
 
 #[test]
@@ -316,7 +320,11 @@ fn f105_dad_to_a_group_that_is_no_solicited_node() {
 fn f106_dad_with_an_address_option() {
     let mut bench = bench();
     bench.drops(M, &with(A, "::", IP_B, &lladdr(1, A)), "nd_dad_sllao");
-    bench.drops(M, &with(A, "::", IP_B, &[&[14, 1, 1, 2, 3, 4, 5, 6][..], &lladdr(1, A)].concat()), "nd_dad_sllao");
+    bench.drops(
+        M,
+        &with(A, "::", IP_B, &[&[14, 1, 1, 2, 3, 4, 5, 6][..], &lladdr(1, A)].concat()),
+        "nd_dad_sllao",
+    );
 }
 
 #[test]
@@ -329,7 +337,11 @@ fn f108_address_option_of_another() {
     let mut bench = bench();
     for other in [B, C, MAC_M, [0; 6], BROADCAST, VRRP6, VRRP4] {
         bench.drops(M, &with(A, IP_A, IP_B, &lladdr(1, other)), "nd_lladdr_mismatch");
-        bench.drops(M, &with(A, IP_A, IP_B, &[lladdr(1, A), lladdr(1, other)].concat()), "nd_lladdr_mismatch");
+        bench.drops(
+            M,
+            &with(A, IP_A, IP_B, &[lladdr(1, A), lladdr(1, other)].concat()),
+            "nd_lladdr_mismatch",
+        );
         bench.drops(M, &frame((B, A), (IP_A, IP_B), &ns(IP_B, &lladdr(1, other))), "nd_lladdr_mismatch");
     }
     bench.crosses(M, &with(A, IP_A, IP_B, &[lladdr(1, A), lladdr(1, A)].concat()));
@@ -376,6 +388,18 @@ fn c3_a_listed_virtual_mac_speaks_for_its_address() {
     bench.crosses(M, &frame((dst, C), (IP_C, to), &na(R | O, IP_C, &lladdr(2, VRRP6))));
     // its master claims the address for itself
     bench.drops(M, &tell(C, IP_C, R | O, ALL_NODES), "nd_spoof");
+}
+
+#[test]
+fn c3_a_second_address_option_does_not_lend_an_address() {
+    // stacks differ in which of two options they take
+    let entry =
+        format!("- {{ name: VR, side: mud, macs: [\"{}\"], ipv6: [\"{IP_C}\"] }}\n      #more", mac(VRRP6));
+    let mut bench = Config::c0().member(M, &mac(C)).with("#more", &entry).bench();
+    let (to, dst) = ALL_NODES;
+    for options in [[lladdr(2, C), lladdr(2, VRRP6)].concat(), [lladdr(2, VRRP6), lladdr(2, C)].concat()] {
+        bench.drops(M, &frame((dst, C), (IP_C, to), &na(R | O, IP_C, &options)), "nd_spoof");
+    }
 }
 
 #[test]
@@ -460,7 +484,8 @@ fn f110_source_outside() {
 
 #[test]
 fn f110_several_prefixes() {
-    let config = Config::c0().with("\"2001:7fa:3:ca07::/64\"]", "\"2001:7fa:3:ca07::/64\", \"2001:db8:99::/112\"]");
+    let config =
+        Config::c0().with("\"2001:7fa:3:ca07::/64\"]", "\"2001:7fa:3:ca07::/64\", \"2001:db8:99::/112\"]");
     let mut bench = config.bench();
     bench.crosses(M, &ask(A, "2001:db8:99::2", "2001:db8:99::1"));
     bench.crosses(M, &ask(A, IP_A, "2001:db8:99::ffff"));

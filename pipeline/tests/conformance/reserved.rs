@@ -98,10 +98,12 @@ fn b3_reserved_addresses_are_called_so_untagged_and_on_unknown_tags() {
         for (dst, reason) in lists() {
             for frame in kinds(dst, station(7)) {
                 let before = bench.report().ports[port].dropped.get(reason).copied().unwrap_or(0);
-                let wires = [frame.clone(), with_tags(&frame, &[(0x8100, 30)]), with_tags(&frame, &[(0x88a8, 10)])];
+                let wires =
+                    [frame.clone(), with_tags(&frame, &[(0x8100, 30)]), with_tags(&frame, &[(0x88a8, 10)])];
                 // an untagged frame under 18 bytes is a runt on a tagged port (F16)
                 let wires = wires.iter().filter(|wire| wire.len() >= 18);
-                let sent = wires.map(|wire| assert_eq!(bench.raw(side, wire), Outcome::Dropped(reason))).count();
+                let sent =
+                    wires.map(|wire| assert_eq!(bench.raw(side, wire), Outcome::Dropped(reason))).count();
                 assert_eq!(bench.report().ports[port].dropped[reason], before + sent as u64);
             }
         }
@@ -133,7 +135,14 @@ fn f26_pvst_is_counted_by_itself() {
 #[test]
 fn b3_neighbours_of_reserved_addresses_are_not_reserved() {
     let mut bench = Config::c0().bench();
-    for dst in [0x0180_c200_0040, 0x0180_c200_0100, 0x0100_0ccc_ccc8, 0x0100_0ccc_cccb, 0x0100_0ccc_ccce, 0x0100_0c00_0001] {
+    for dst in [
+        0x0180_c200_0040,
+        0x0180_c200_0100,
+        0x0100_0ccc_ccc8,
+        0x0100_0ccc_cccb,
+        0x0100_0ccc_ccce,
+        0x0100_0c00_0001,
+    ] {
         bench.drops(M, &unicast(address(dst), A), "l2_multicast");
     }
     for dst in [0x00e0_2b00_0001, 0x00e0_2b00_0005, 0x00e0_2b00_0007, 0x00e0_2b01_0000] {

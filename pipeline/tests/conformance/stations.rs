@@ -15,6 +15,11 @@ const Z: [u8; 6] = station(0xf003);
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
+/// Cd with a small table, for tests that set up many bridges.
+fn small(macs: &str) -> Config {
+    Config::cd().plus(&format!("macs: {{ capacity: 16, {macs} }}"))
+}
+
 /// Y known on M and Z on W, under Cd.
 fn settled(config: &Config) -> Bench {
     let mut bench = config.bench();
@@ -158,8 +163,10 @@ fn f43_a_mac_on_both_sides_stays_where_it_was() {
 fn f43_the_guard_holds_for_a_second_and_not_much_longer() {
     // whatever the fraction of a second at which it was heard
     for phase in (0..250).step_by(10) {
-        for (idle, held) in [(0.0, true), (0.5, true), (0.999, true), (1.0, true), (1.26, false), (2.0, false)] {
-            let mut bench = settled(&Config::cd());
+        for (idle, held) in
+            [(0.0, true), (0.5, true), (0.999, true), (1.0, true), (1.26, false), (2.0, false)]
+        {
+            let mut bench = settled(&small(""));
             bench.wait(phase * MILLISECOND);
             speaks(&mut bench, M);
             bench.wait(seconds(idle));
@@ -175,7 +182,7 @@ fn f43_the_guard_holds_for_a_second_and_not_much_longer() {
 #[test]
 fn f43_every_sight_on_the_old_side_counts_and_none_on_the_new() {
     for pause in [10, 100, 240, 250, 260, 490] {
-        let mut bench = settled(&Config::cd());
+        let mut bench = settled(&small(""));
         for _ in 0..40 {
             speaks(&mut bench, M);
             bench.wait(pause * MILLISECOND);
@@ -194,20 +201,26 @@ fn f43_every_sight_on_the_old_side_counts_and_none_on_the_new() {
 
 #[test]
 fn b2_a_move_guard_of_another_length_is_held_to_it() {
-    // DESIGN section 4: last sights are known to min(1 s, move_guard / 4)
+    // last sights are known to a quarter of a second, and the guard is longer by that, and by its own rounding to quarters
+    let mut longer = Vec::new();
     for guard in [100, 200, 400, 1000, 4000, 60_000u32] {
-        let step = (guard / 4).min(1000);
-        let config = Config::cd().plus(&format!("macs: {{ move_guard: {guard}ms }}"));
+        let step = 250 + (guard.next_multiple_of(250) - guard);
         for phase in [0, 30, 120, 249] {
-            let mut bench = settled(&config);
+            let mut bench = settled(&small(&format!("move_guard: {guard}ms")));
             bench.wait(phase * MILLISECOND);
             speaks(&mut bench, M);
             bench.wait(guard * MILLISECOND);
             refused(&mut bench, W, "mac_both_sides");
             bench.wait((step + 1) * MILLISECOND);
-            assert!(matches!(speak(&mut bench, W), Outcome::Forwarded(_)), "a guard of {guard} ms holds longer, heard at {phase} ms");
+            if let Outcome::Dropped(reason) = speak(&mut bench, W) {
+                longer.push(format!(
+                    "guard {guard} ms, heard at {phase} ms, {} ms later: {reason}",
+                    guard + step + 1
+                ));
+            }
         }
     }
+    assert!(longer.is_empty(), "{longer:#?}");
 }
 
 #[test]
@@ -273,8 +286,8 @@ fn f46_five_moves_count_within_180_seconds_only() {
 #[test]
 fn f46_another_number_of_moves_and_another_hold() {
     for moves in 1..=16 {
-        let rule = format!("macs: {{ flap: {{ moves: {moves}, within: 180s, hold: 20s }} }}");
-        let mut bench = settled(&Config::cd().plus(&rule));
+        let rule = format!("flap: {{ moves: {moves}, within: 180s, hold: 20s }}");
+        let mut bench = settled(&small(&rule));
         let side = alternate(&mut bench, moves - 1);
         bench.wait(Duration::from_secs(2));
         refused(&mut bench, side.other(), "mac_flapping");
@@ -346,12 +359,14 @@ fn f48_small_capacities_are_exact_too() {
         let mut bench = config.plus(FLOOD).bench();
         for side in [M, W] {
             let base = if side == M { 0 } else { 10_000 };
-            let passed = (1..=3 * capacity).filter(|n| bench.pour(side, &unicast(station(99_999), station(base + n))));
+            let passed =
+                (1..=3 * capacity).filter(|n| bench.pour(side, &unicast(station(99_999), station(base + n))));
             assert_eq!(passed.count() as u32, capacity, "capacity {capacity}");
         }
         // who aged makes room
         bench.wait(Duration::from_secs(302));
-        let passed = (1..=3 * capacity).filter(|n| bench.pour(M, &unicast(station(99_999), station(50_000 + n))));
+        let passed =
+            (1..=3 * capacity).filter(|n| bench.pour(M, &unicast(station(99_999), station(50_000 + n))));
         assert_eq!(passed.count() as u32, capacity, "capacity {capacity}, after ageing");
         bench.balanced();
     }
@@ -400,9 +415,11 @@ fn f49_a_flood_of_sources_is_learned_at_the_rate_alone() {
 
 #[test]
 fn f50_an_entry_ages_after_300_idle_seconds() {
-    let config = Config::cd().plus("unknown_unicast: drop");
+    let config = small("").plus("unknown_unicast: drop");
     for phase in [0, 100, 249] {
-        for (idle, known) in [(299.0, true), (300.0, true), (301.0, false), (4096.0, false), (4096.0 * 7.0 + 1.0, false)] {
+        for (idle, known) in
+            [(299.0, true), (300.0, true), (301.0, false), (4096.0, false), (4096.0 * 7.0 + 1.0, false)]
+        {
             let mut bench = config.bench();
             bench.wait(phase * MILLISECOND);
             bench.drops(M, &unicast(Z, X), "unknown_unicast");
@@ -446,7 +463,7 @@ fn f50_an_aged_mac_is_new_on_either_side() {
 #[test]
 fn b2_a_jump_of_days_leaves_nothing_known() {
     for gap in [4096, 4097, 8192, 86_400, 1 << 20, 1 << 26, 4096 * 1000 + 1] {
-        let mut bench = settled(&Config::cd().plus("unknown_unicast: drop"));
+        let mut bench = settled(&small("").plus("unknown_unicast: drop"));
         speaks(&mut bench, M);
         bench.wait(Duration::from_secs(gap));
         bench.drops(W, &unicast(X, Z), "unknown_unicast");

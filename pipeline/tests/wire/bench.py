@@ -1,13 +1,15 @@
 """A bridge between two raw wires: what goes in, and exactly what comes out."""
 
 from frames import A, A4, B, B4, fence, strict, tagged
+from harness import until
 
 
 class Bench:
     """Crafted frames through a bridge on two ports, or on one that carries both sides. The ports are net_tap devices, or
     net_pcap on veth cables, which also take frames larger than net_tap does."""
 
-    def __init__(self, lab, mud, wix, ports=("trunk0", "trunk1"), device="net_tap", make=strict, **bridge):
+    def __init__(self, lab, mud, wix, ports=("trunk0", "trunk1"), device="net_tap", make=strict, before=(), **bridge):
+        self.lab = lab
         self.namespace = outside = lab.namespace("bridge")
         ends = ports
         if device == "net_pcap":
@@ -16,7 +18,7 @@ class Bench:
                 self.namespace.cable(port, outside, end)
         devices = {port: f"{device}{index},iface={port}" for index, port in enumerate(ports)}
         self.rules = make(devices, {"port": ports[0], **mud}, {"port": ports[-1], **wix}, **bridge)
-        self.sluice = lab.sluice("bridge", self.rules, self.namespace)
+        self.sluice = lab.sluice("bridge", self.rules, self.namespace, before=before)
         wires = {port: lab.wire(outside, end) for port, end in zip(ports, ends)}
         self.mud, self.wix = wires[ports[0]], wires[ports[-1]]
         on_mud, on_wix = vlan(mud), vlan(wix)
@@ -42,6 +44,11 @@ class Bench:
         returned = near.until(near_tag(last))
         assert returned == [], f"came back on {on}: {[frame.hex() for frame in returned]}"
         return across
+
+    def refused(self, reasons, on="mud"):
+        """Waits until exactly these frames have been dropped on a side. Where no fence can follow them, this is the end of
+        them: each has its outcome."""
+        until(lambda: self.sluice.dropped(on) == reasons, lambda: f"dropped on {on}: {self.sluice.dropped(on)}, not {reasons}")
 
 
 def vlan(side):

@@ -1,4 +1,7 @@
-"""Where the wire tests can run, and what each is given."""
+"""Where the wire tests can run, and what each is given.
+
+SLUICE=target/release/sluice python3 -m pytest pipeline/tests/wire
+"""
 
 import os
 import shutil

@@ -64,9 +64,9 @@ def tagged(frame, vid, pcp=0, dei=0, tpid=0x8100):
     return frame[:12] + struct.pack("!HH", tpid, pcp << 13 | dei << 12 | vid) + frame[12:]
 
 
-def udp(source=(A, A4), to=(B, B4), size=64, **ip):
+def udp(source=(A, A4), to=(B, B4), size=64, flow=0, **ip):
     """A UDP packet of exactly `size` bytes, Ethernet header included."""
-    packet = Ether(src=source[0], dst=to[0]) / IP(src=source[1], dst=to[1], **ip) / UDP(sport=4000, dport=5000)
+    packet = Ether(src=source[0], dst=to[0]) / IP(src=source[1], dst=to[1], **ip) / UDP(sport=4000 + flow, dport=5000)
     return bytes(packet / bytes(i & 0xFF for i in range(size - len(packet))))
 
 
@@ -78,7 +78,8 @@ def udp6(source=(A, A6), to=(B, B6), size=80):
 
 def arp(source=(A, A4), target=B4, dst=BROADCAST):
     """A request."""
-    return bytes(Ether(src=source[0], dst=dst) / ARP(op=1, hwsrc=source[0], psrc=source[1], hwdst="00:00:00:00:00:00", pdst=target))
+    asked = {"hwdst": "00:00:00:00:00:00", "pdst": target}
+    return bytes(Ether(src=source[0], dst=dst) / ARP(op=1, hwsrc=source[0], psrc=source[1], **asked))
 
 
 def solicitation(source=(A, A6), target=B6):

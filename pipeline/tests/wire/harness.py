@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import functools
 import itertools
 import json
@@ -86,8 +87,13 @@ class Namespace:
 
     def cable(self, interface, other, far):
         """A veth cable from here to another namespace, for frames of any size that a rules file may ask for."""
-        self.run("ip", "link", "add", interface, "mtu", "9300", "type", "veth", "peer", "name", far, "mtu", "9300", "netns", other.name)
+        peer = ("peer", "name", far, "mtu", "9300", "netns", other.name)
+        self.run("ip", "link", "add", interface, "mtu", "9300", "type", "veth", *peer)
         self.run("ip", "link", "set", interface, "up")
+
+    def pull(self, other, interface):
+        """Takes an interface out of another namespace into this one; it loses its addresses."""
+        other.run("ip", "link", "set", interface, "netns", self.name)
 
     def delete(self):
         command("ip", "netns", "del", self.name, check=False)
@@ -98,7 +104,7 @@ class Host(Namespace):
 
     def take(self, owner, interface, mac, addresses):
         """Takes an interface out of another namespace and makes it this host's, with a MAC and addresses."""
-        owner.run("ip", "link", "set", interface, "netns", self.name)
+        self.pull(owner, interface)
         self.interface, self.mac, self.addresses = interface, mac, addresses
         self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0", f"net.ipv6.conf.{interface}.accept_dad=0")
         self.run("ip", "link", "set", interface, "address", mac)
@@ -116,10 +122,29 @@ class Host(Namespace):
 
         until(ping, lambda: f"{self.name} pings {address} {options}:\n{self.last}\n{self.neighbours()}")
 
+    def listen(self, address):
+        """A TCP socket that waits for one connection."""
+        with self.entered():
+            listening = socket.create_server((address, 0), family=family(address))
+        listening.settimeout(PATIENCE)
+        return listening
+
+    def connect(self, address, port):
+        """A TCP connection to another host."""
+        with self.entered():
+            client = socket.socket(family(address))
+        client.settimeout(PATIENCE)
+        client.connect((address, port))
+        return client
+
     def neighbours(self):
         """MAC by IP address, as the host has resolved them."""
         known = json.loads(self.run("ip", "-json", "neighbour", "show", "dev", self.interface).stdout or "[]")
         return {entry["dst"]: entry.get("lladdr") for entry in known}
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def command(*arguments, check=True):
@@ -159,6 +184,10 @@ class Wire:
                 frame, control, _, sender = self.socket.recvmsg(65536, 256)
             except (TimeoutError, BlockingIOError):
                 return None
+            except OSError as error:
+                if error.errno == errno.ENETDOWN:
+                    continue  # said once when the interface goes; what came before is still there
+                raise
             if sender[2] != self.PACKET_OUTGOING:
                 return self.tag_put_back(frame, control)
 
@@ -193,7 +222,7 @@ class Wire:
 class Sluice:
     """A `sluice run` process in a namespace of its own, unless it is given one."""
 
-    def __init__(self, folder, name, rules, namespace, before=()):
+    def __init__(self, folder, name, rules, namespace, before=(), options=("--json",)):
         self.name, self.namespace = name, namespace
         self.file = folder / f"{name}.yaml"
         self.socket = folder / f"{name}.sock"
@@ -201,7 +230,7 @@ class Sluice:
         self.books = None
         self.write(rules)
         with open(self.stdout, "wb") as out, open(self.stderr, "wb") as err:
-            arguments = ["ip", "netns", "exec", namespace.name, *before, program(), "run", "-c", str(self.file), "--json"]
+            arguments = ["ip", "netns", "exec", namespace.name, *before, program(), "run", "-c", str(self.file), *options]
             # the tests are pinned to one core; the bridge is not
             loose = functools.partial(os.sched_setaffinity, 0, CORES)
             self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=loose)
@@ -211,7 +240,9 @@ class Sluice:
     def write(self, rules):
         """Replaces its rules file, all at once. Rules are a tree, written as JSON (which is YAML), or text."""
         if not isinstance(rules, str):
-            rules = json.dumps({**rules, "control": {"socket": str(self.socket), **rules.get("control", {})}}, indent=1)
+            control = {"socket": str(self.socket), **rules.get("control", {})}
+            self.socket = pathlib.Path(control["socket"])
+            rules = json.dumps({**rules, "control": control}, indent=1)
         new = self.file.with_suffix(".new")
         new.write_text(rules)
         new.rename(self.file)
@@ -271,8 +302,8 @@ class Sluice:
         until(self.is_up, lambda: f"the start of {self}")
         return self
 
-    def fails(self):
-        """Waits until it has refused to start; its exit code and what it said."""
+    def ends(self):
+        """Waits until it has ended, by itself or as it was told; its exit code and what it said."""
         return self.process.wait(PATIENCE), self.log()
 
     def stop(self, how=signal.SIGTERM):
@@ -330,15 +361,15 @@ class Lab:
     def host(self, name):
         return self.namespace(name, Host)
 
-    def launch(self, name, rules, namespace=None, before=()):
-        """Starts a bridge and does not wait; it may be one that refuses."""
-        sluice = Sluice(self.folder, name, rules, namespace or self.namespace(name), before)
+    def launch(self, name, rules, namespace=None, **how):
+        """Starts a bridge and leaves the rest to the test: it may be one that refuses."""
+        sluice = Sluice(self.folder, name, rules, namespace or self.namespace(name), **how)
         self.launched.append(sluice)
         return sluice
 
-    def sluice(self, name, rules, namespace=None, before=()):
-        """Starts a bridge and waits until it runs."""
-        sluice = self.launch(name, rules, namespace, before)
+    def sluice(self, name, rules, namespace=None, **how):
+        """Starts a bridge and waits until it runs. It must end cleanly after the test."""
+        sluice = self.launch(name, rules, namespace, **how)
         self.running.append(sluice)
         return sluice.wait_for_start()
 

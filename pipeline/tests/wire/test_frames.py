@@ -1,6 +1,8 @@
 """A sample of the conformance table on a real wire, bit for bit: what passes, what is refused, and for which reason. Every row
 is tested on `io::mem`; here it is shown that ports and drivers change nothing."""
 
+import time
+
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, LLC, SNAP, Dot3, Ether
@@ -88,6 +90,33 @@ def test_is_refused_with_its_reason(lab, frame, reason):
     counters = bench.sluice.ask("counters")
     dropped = {**counters["sides"]["mud"]["dropped"], **counters["ports"]["trunk0"]["dropped"]}
     assert dropped == {reason: 1}
+
+
+EVENTS = {
+    "f23_bpdu": (frames.bpdu(), "bpdu_seen"),
+    "f35_loop": (tagged(ip(src=frames.MAC_W), 10), "loop_suspected"),
+    "f42_wrong_side": (tagged(ip(src=B, dst=A), 10), "mac_wrong_side"),
+    "f133_router_advertisement": (tagged(frames.router_advertisement(), 10), "ra_seen"),
+}
+
+
+@pytest.mark.parametrize(("frame", "event"), EVENTS.values(), ids=EVENTS)
+def test_the_operator_is_told_once_who_does_what_nobody_should(lab, frame, event):
+    bench = Bench(lab, {"vlan": 10}, {"vlan": 20})
+    bench.through(*[frame] * 100)
+    bench.sluice.wait_for_log(f'event="{event}"')
+    (line,) = [line for line in bench.sluice.log().splitlines() if "event=" in line]
+    assert f'mac="{Ether(frame).src}"' in line and 'port="trunk0"' in line
+
+
+def test_a_broadcast_storm_is_held_and_unicast_is_not(lab):
+    """SPEC F191: what one source may send at once, and not much more."""
+    bench = Bench(lab, {"vlan": 10}, {"vlan": 20}, storm={"mac": {"rate": "1/s", "burst": 30}})
+    began = time.monotonic()
+    crossed = bench.through(*[tagged(frames.arp(), 10)] * 500)
+    refilled = time.monotonic() - began + 1
+    assert 30 <= len(crossed) <= 30 + refilled
+    assert bench.sluice.dropped("mud") == {"mac_limit": 500 - len(crossed)}
 
 
 def test_f3_priority_and_drop_eligibility_are_kept(lab):

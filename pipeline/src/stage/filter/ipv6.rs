@@ -21,8 +21,8 @@ pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'
         Ipv6Error::Truncated => Reason::V6Truncated,
         Ipv6Error::Malformed => Reason::V6Malformed,
     })?;
+    martian(&ip)?;
     let unicast = !ip.dst.is_multicast();
-    martian(&ip, unicast)?;
     let upper = ip.upper().ok_or(Reason::V6Hdrchain)?;
     if unicast && ether.dst.is_group() {
         return Err(if ether.dst == Mac::BROADCAST { Reason::L2BroadcastIp } else { Reason::L2mcastL3ucast });
@@ -45,12 +45,17 @@ pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'
     Ok(Packet { len: ip.packet.len(), kind })
 }
 
-/// RFC 4291 §2.5.2, §2.5.3, §2.7. From `::` only duplicate address detection and its like come, and they go to groups.
+/// RFC 4291 §2.5.2, §2.5.3, §2.7.
 #[inline]
-fn martian(ip: &Ipv6<'_>, unicast: bool) -> Result<(), Reason> {
+fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
     let (src, dst) = (ip.src, ip.dst);
-    let never = src.is_multicast() || src == Ipv6Addr::LOCALHOST || dst == Ipv6Addr::LOCALHOST || dst.is_unspecified();
-    if never || (unicast && src.is_unspecified()) {
+    if src.is_multicast() || src == Ipv6Addr::LOCALHOST || dst == Ipv6Addr::LOCALHOST || dst.is_unspecified() {
+        return Err(Reason::V6Martian);
+    }
+    // from `::` only duplicate address detection and its like come, and they go to groups; a solicitation that does not
+    // is judged as one
+    let solicits = ip.next_header == ICMP6 && ip.payload.first() == Some(&NS);
+    if src.is_unspecified() && !dst.is_multicast() && !solicits {
         return Err(Reason::V6Martian);
     }
     Ok(())

@@ -7,10 +7,13 @@ use rules::{Conflict, Mac};
 
 use crate::event::{EventKind, Notes};
 use crate::frame::ether::Ether;
-use crate::frame::icmp6::{ALL_NODES, ALL_ROUTERS, NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node};
+use crate::frame::icmp6::{NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node};
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
+
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// Lets a valid solicitation or advertisement through.
 pub(super) fn filter(
@@ -37,10 +40,10 @@ pub(super) fn filter(
     if nd.target.is_multicast() || nd.target.is_unspecified() {
         return Err(Reason::NdTarget);
     }
-    match message[0] {
+    let speaker = match message[0] {
         NS => solicitation(ether, ip, &nd)?,
         _ => advertisement(ether, ip, &nd)?,
-    }
+    };
     if !checksum_ok(ip.src, ip.dst, message) {
         return Err(Reason::NdChecksum);
     }
@@ -50,32 +53,11 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target too; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
-    let wanted = message[0] == NS && ip.src.is_unspecified();
-    own_claim(bridge, claimed, (nd.target, wanted), notes)?;
-    claim(bridge, ether, claimed, notes)
+    claim(bridge, [ether.src, speaker], claimed, notes)
 }
 
-/// An address of our own is ours alone. Who looks for duplicates of it wants it, which matters while we do so too
-/// (RFC 4862 §5.4.3).
-fn own_claim(
-    bridge: &BridgePlan,
-    claimed: Ipv6Addr,
-    (target, wanted): (Ipv6Addr, bool),
-    notes: &mut Notes<'_>,
-) -> Result<(), Reason> {
-    if let Some(address) = bridge.own6(claimed) {
-        notes.event(EventKind::IpConflictOwn);
-        notes.own_claim(address, false);
-        return Err(Reason::IpConflictOwn);
-    }
-    if let Some(address) = bridge.own6(target).filter(|_| wanted) {
-        notes.own_claim(address, true);
-    }
-    Ok(())
-}
-
-/// RFC 4861 §7.1.1, and the sender's rules of §4.3.
-fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<(), Reason> {
+/// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
+fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
     let group = solicited_node(nd.target);
     let dad = ip.src.is_unspecified();
     let mut addresses = 0;
@@ -104,13 +86,18 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<
     } else if ip.dst != nd.target {
         return Err(Reason::NdTarget);
     }
-    Ok(())
+    Ok(ether.src)
 }
 
-/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131).
-fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<(), Reason> {
+/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC that speaks: a virtual router's
+/// inside may differ from its master's outside.
+fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
     let mut foreign = false;
-    let well_formed = options(nd.options, TLLAO, |mac| foreign |= mac != ether.src && !is_vrrp6(mac));
+    let mut speaker = ether.src;
+    let well_formed = options(nd.options, TLLAO, |mac| {
+        foreign |= mac != ether.src && !is_vrrp6(mac);
+        speaker = mac;
+    });
     if !well_formed {
         return Err(Reason::NdOption);
     }
@@ -129,12 +116,12 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
     if foreign {
         return Err(Reason::NdLladdrMismatch);
     }
-    Ok(())
+    Ok(speaker)
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).
-fn claim(bridge: &BridgePlan, ether: &Ether<'_>, address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
-    if bridge.owners.is_foreign(IpAddr::V6(address), &[ether.src]) {
+fn claim(bridge: &BridgePlan, macs: [Mac; 2], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    if bridge.claims.is_foreign(IpAddr::V6(address), &macs) {
         notes.event(EventKind::NdSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),

@@ -32,7 +32,12 @@ enum Way {
 
 /// Whether and how one side's frame may cross, stage by stage.
 #[inline(always)]
-fn judge(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outbox, notes: &mut Notes<'_>) -> Result<Way, Reason> {
+fn judge(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+    notes: &mut Notes<'_>,
+) -> Result<Way, Reason> {
     let Arrival { bridge, ether, now, .. } = arrival;
     let side = arrival.side();
     guard::guard(bridge, side, ether, notes)?; // reserved addresses, loops, our own MACs

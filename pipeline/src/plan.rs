@@ -15,8 +15,8 @@ use crate::frame::build::Nonce;
 use crate::frame::icmp6;
 use crate::table::bucket::Pool;
 use crate::table::hold::{Hold, OwnAddress};
-use crate::table::neighbour::NeighbourTable;
 use crate::table::mac::{MacTable, Place};
+use crate::table::neighbour::NeighbourTable;
 use crate::table::pins::{Pin, Pins};
 use crate::time::Time;
 
@@ -100,7 +100,8 @@ impl Plan {
     /// The plan for these rules, taking over the tables of `before` by the bridges' names. A side without a MAC derives
     /// one from its port's. `seed` is that of the hashes: random live and fixed in a replay (DESIGN 1.5).
     pub fn new(rules: Rules, before: Option<&Plan>, port_macs: &[Mac], seed: u64) -> Plan {
-        let mut bridges: Vec<BridgePlan> = before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
+        let mut bridges: Vec<BridgePlan> =
+            before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
         let mut ports: Vec<PortMap> = rules.ports.iter().map(|_| PortMap::default()).collect();
         for bridge in &rules.bridges {
             let slot = bridges.iter().position(|known| known.is_same(bridge));
@@ -138,10 +139,21 @@ impl BridgePlan {
     fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac], seed: u64) -> BridgePlan {
         let own = Side::BOTH.map(|side| {
             let rules = rules.side(side);
-            rules.mac.unwrap_or_else(|| derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side))
+            rules.mac.unwrap_or_else(|| {
+                derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side)
+            })
         });
         let nonces = Side::BOTH.map(|side| nonce(seed, own[side.index()], 0));
-        BridgePlan { nonces, own, link_local: own.map(icmp6::link_local), pins: Pins::new(&rules.members), owners: Owners::new(&rules), tables, removed: false, rules }
+        BridgePlan {
+            nonces,
+            own,
+            link_local: own.map(icmp6::link_local),
+            pins: Pins::new(&rules.members),
+            owners: Owners::new(&rules),
+            tables,
+            removed: false,
+            rules,
+        }
     }
 
     /// The same bridge, so that what was learned on it holds: tables know sides by their order, and have their size for
@@ -183,7 +195,10 @@ impl BridgePlan {
         if self.rules.own.ipv6 == Some(address) {
             return Some(OwnAddress::V6);
         }
-        Side::BOTH.into_iter().find(|side| self.link_local[side.index()] == address).map(OwnAddress::LinkLocal)
+        Side::BOTH
+            .into_iter()
+            .find(|side| self.link_local[side.index()] == address)
+            .map(OwnAddress::LinkLocal)
     }
 
     /// An address of our own, of any kind.

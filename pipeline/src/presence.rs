@@ -150,7 +150,8 @@ impl Presence {
         let loops = &mut self.bridges[probe.at.0].loops;
         let detection = bridge.nonces.contains(&probe.nonce);
         let ours = loops.sent[probe.sent.index()].contains(&probe.nonce);
-        let event = |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac: Mac::ZERO };
+        let event =
+            |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac: Mac::ZERO };
         match (ours, probe.sent == probe.at.1) {
             // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
             _ if detection => tell.push(Tell::Event(event(EventKind::LoopSuspected))),
@@ -312,10 +313,21 @@ impl Loops {
         let crossed = self.crossed.take();
         (self.dirty, self.clean) = if crossed.is_some() { (self.dirty + 1, 0) } else { (0, self.clean + 1) };
         let port = bridge.rules.side(Side::Second).port;
-        let event = |kind| Event { time: now, port, at: Some((slot, Side::Second)), kind, mac: bridge.own(Side::Second) };
+        let event = |kind| Event {
+            time: now,
+            port,
+            at: Some((slot, Side::Second)),
+            kind,
+            mac: bridge.own(Side::Second),
+        };
         match self.held {
             None if self.dirty >= IN_A_ROW => {
-                let hold = bridge.rules.loops.hold.saturating_mul(1 << self.holds.min(16)).min(LONGEST_HOLD.max(bridge.rules.loops.hold));
+                let hold = bridge
+                    .rules
+                    .loops
+                    .hold
+                    .saturating_mul(1 << self.holds.min(16))
+                    .min(LONGEST_HOLD.max(bridge.rules.loops.hold));
                 self.held = Some(now.after(hold));
                 self.holds += 1;
                 bridge.tables.hold.hold_flooding(true);
@@ -327,11 +339,12 @@ impl Loops {
                 tell.push(Tell::Event(event(EventKind::LoopHealed)));
             }
             // a loop that stayed away as long as the longest hold is a new one
-            None if self.clean as u128 * bridge.rules.loops.probe.unwrap_or_default().as_nanos() >= LONGEST_HOLD.as_nanos() => {
+            None if self.clean as u128 * bridge.rules.loops.probe.unwrap_or_default().as_nanos()
+                >= LONGEST_HOLD.as_nanos() =>
+            {
                 self.holds = 0;
             }
             _ => {}
         }
     }
 }
-

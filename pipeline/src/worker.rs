@@ -11,8 +11,8 @@ use crate::books::{Books, SideBooks};
 use crate::event::{Notice, Notices};
 use crate::frame::ether;
 use crate::io::{BURST, Buffer, Io};
-use crate::path::{self, Lane, Limits, Verdict};
 use crate::outbox::{Outbox, OwnKind};
+use crate::path::{self, Lane, Limits, Verdict};
 use crate::plan::{At, Plan};
 use crate::presence::OwnSend;
 use crate::reason::{Cause, Reason};
@@ -56,7 +56,9 @@ impl Adopt {
         let total = plan.bridges.len();
         // an empty place for each bridge that the worker knows already: it moves what it has there
         let mut limits = Vec::with_capacity(total);
-        limits.extend(plan.bridges[before.bridges.len()..].iter().map(|bridge| Limits::new(bridge, workers, seed)));
+        limits.extend(
+            plan.bridges[before.bridges.len()..].iter().map(|bridge| Limits::new(bridge, workers, seed)),
+        );
         let mut sides = Vec::with_capacity(total);
         sides.resize_with(limits.len(), Default::default);
         Adopt { plan, limits, sides }
@@ -159,7 +161,9 @@ impl<I: Io> Worker<I> {
         let Worker { io, plan, lane, burst, exits } = self;
         for mut frame in burst.drain(..) {
             match path::run(plan, lane, port, &mut frame, now) {
-                Verdict::Forward { port, from } => exits.push(io, &mut lane.books, port, frame, What::Forwarded(from)),
+                Verdict::Forward { port, from } => {
+                    exits.push(io, &mut lane.books, port, frame, What::Forwarded(from))
+                }
                 Verdict::Fragments { from } => {
                     exits.post(io, plan, lane, Some(from));
                     exits.discard.push(frame);
@@ -216,11 +220,19 @@ impl<B: Buffer> Exits<B> {
     }
 
     /// A frame of our own, tagged for its side, on its way; without a buffer it is lost, and counted.
-    fn make(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, books: &mut Books, at: At, what: What, bytes: &[u8]) {
+    fn make(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        plan: &Plan,
+        books: &mut Books,
+        at: At,
+        what: What,
+        bytes: &[u8],
+    ) {
         let side = plan.bridge(at).rules.side(at.side);
-        let frame = io.make(bytes).and_then(|mut frame| {
-            ether::retag(&mut frame, Tags::Untagged, side.tags).then_some(frame)
-        });
+        let frame = io
+            .make(bytes)
+            .and_then(|mut frame| ether::retag(&mut frame, Tags::Untagged, side.tags).then_some(frame));
         match frame {
             Some(frame) => self.push(io, books, side.port, frame, what),
             None => count(&mut books.sides, Sending { bytes: 0, what }, false),

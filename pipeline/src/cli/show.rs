@@ -8,7 +8,9 @@ use anyhow::bail;
 
 use super::print;
 use crate::control::socket;
-use crate::control::status::{Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerStatus};
+use crate::control::status::{
+    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerStatus,
+};
 
 pub(super) fn show(what: Question, json: bool, socket: &Path) -> anyhow::Result<ExitCode> {
     let answer = socket::ask(socket, what)?;
@@ -46,12 +48,20 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
         Question::Neighbours => {
             let Neighbours { tables, neighbours } = serde_json::from_str(answer)?;
-            writeln!(text, "{:<12} {:<40} {:<18} {:<12} {:<5} {:>9} member", "bridge", "address", "mac", "side", "flags", "heard")?;
+            writeln!(
+                text,
+                "{:<12} {:<40} {:<18} {:<12} {:<5} {:>9} member",
+                "bridge", "address", "mac", "side", "flags", "heard"
+            )?;
             for n in neighbours {
                 let side = n.side.unwrap_or_else(|| "not heard".to_owned());
                 let note = if n.contested { " CONTESTED: no answers" } else { "" };
                 let (heard, member) = (format!("{} s", n.confirmed_s), n.member.unwrap_or_default());
-                writeln!(text, "{:<12} {:<40} {:<18} {side:<12} {:<5} {heard:>9} {member}{note}", n.bridge, n.address, n.mac, n.flags)?;
+                writeln!(
+                    text,
+                    "{:<12} {:<40} {:<18} {side:<12} {:<5} {heard:>9} {member}{note}",
+                    n.bridge, n.address, n.mac, n.flags
+                )?;
             }
             for table in tables {
                 let NeighbourUse { bridge, known, capacity, refused } = table;
@@ -68,13 +78,21 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
                     (None, None) => "not heard".to_owned(),
                 };
                 let (macs, addresses) = (member.macs.join(" "), member.addresses.join(" "));
-                writeln!(text, "{:<12} {:<24} {side:<16} {macs:<18} {addresses}", member.bridge, member.name)?;
+                writeln!(
+                    text,
+                    "{:<12} {:<24} {side:<16} {macs:<18} {addresses}",
+                    member.bridge, member.name
+                )?;
             }
         }
         Question::Workers => {
             let workers: Vec<WorkerStatus> = serde_json::from_str(answer)?;
             let head = ["core", "received", "sent", "polls", "bursts", "frames/burst", "unaccounted"];
-            writeln!(text, "{:>5} {:>14} {:>14} {:>16} {:>14} {:>13} {:>12}", head[0], head[1], head[2], head[3], head[4], head[5], head[6])?;
+            writeln!(
+                text,
+                "{:>5} {:>14} {:>14} {:>16} {:>14} {:>13} {:>12}",
+                head[0], head[1], head[2], head[3], head[4], head[5], head[6]
+            )?;
             for w in workers {
                 let fill = w.received as f64 / w.bursts.max(1) as f64;
                 writeln!(

@@ -156,7 +156,9 @@ impl Control {
                     info!(port = port.name, "link is up");
                     self.presence.link_up();
                 }
-                (false, _) => warn!(port = port.name, device = port.device, "link is down: nothing passes this port"),
+                (false, _) => {
+                    warn!(port = port.name, device = port.device, "link is down: nothing passes this port")
+                }
             }
             *before = Some(up);
         }

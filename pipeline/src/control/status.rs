@@ -290,15 +290,16 @@ impl Control {
         bridges
             .flat_map(|bridge| {
                 let name = |side: Side| bridge.rules.side(side).name.clone();
-                bridge.rules.members.iter().map(move |member| {
-                    MemberStatus {
-                        bridge: bridge.rules.name.clone(),
-                        name: member.name.clone(),
-                        pinned: member.side.map(name),
-                        side: member.side.or_else(|| member.macs.iter().find_map(|mac| bridge.side_of(*mac, now))).map(name),
-                        macs: member.macs.iter().map(Mac::to_string).collect(),
-                        addresses: member.addresses.iter().map(ToString::to_string).collect(),
-                    }
+                bridge.rules.members.iter().map(move |member| MemberStatus {
+                    bridge: bridge.rules.name.clone(),
+                    name: member.name.clone(),
+                    pinned: member.side.map(name),
+                    side: member
+                        .side
+                        .or_else(|| member.macs.iter().find_map(|mac| bridge.side_of(*mac, now)))
+                        .map(name),
+                    macs: member.macs.iter().map(Mac::to_string).collect(),
+                    addresses: member.addresses.iter().map(ToString::to_string).collect(),
                 })
             })
             .collect()
@@ -326,7 +327,9 @@ fn member_of(bridge: &rules::Bridge, mac: Mac) -> Option<String> {
 pub fn not_yet(rules: &Rules) -> Vec<String> {
     let mut all = Vec::new();
     if rules.metrics.is_some() {
-        all.push("metrics.listen is not in force in this version: use `sluice show counters --json`".to_owned());
+        all.push(
+            "metrics.listen is not in force in this version: use `sluice show counters --json`".to_owned(),
+        );
     }
     all
 }

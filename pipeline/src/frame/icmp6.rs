@@ -46,7 +46,8 @@ pub const SOLICITED: u8 = 0x40;
 
 /// Sum of an ICMPv6 message and its pseudo-header, folded (RFC 4443 §2.3).
 pub fn sum(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> u16 {
-    let pseudo = checksum::sum(&src.octets()) + checksum::sum(&dst.octets()) + message.len() as u64 + u64::from(ICMP6);
+    let pseudo =
+        checksum::sum(&src.octets()) + checksum::sum(&dst.octets()) + message.len() as u64 + u64::from(ICMP6);
     checksum::fold(pseudo + checksum::sum(message))
 }
 

@@ -18,8 +18,12 @@ pub enum OwnAddress {
 
 impl OwnAddress {
     /// All of a bridge's.
-    pub const ALL: [OwnAddress; 4] =
-        [OwnAddress::V4, OwnAddress::V6, OwnAddress::LinkLocal(Side::First), OwnAddress::LinkLocal(Side::Second)];
+    pub const ALL: [OwnAddress; 4] = [
+        OwnAddress::V4,
+        OwnAddress::V6,
+        OwnAddress::LinkLocal(Side::First),
+        OwnAddress::LinkLocal(Side::Second),
+    ];
 
     const fn bit(self) -> u8 {
         match self {

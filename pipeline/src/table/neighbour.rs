@@ -108,7 +108,8 @@ impl Entry {
     /// By the one writer.
     fn write(&self, address: u128, known: &Neighbour) {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let flags = flag(known.router, ROUTER) | flag(known.overrides, OVERRIDES) | flag(known.contested, CONTESTED);
+        let flags =
+            flag(known.router, ROUTER) | flag(known.overrides, OVERRIDES) | flag(known.contested, CONTESTED);
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
@@ -241,7 +242,8 @@ impl Writer {
     }
 
     fn insert(&mut self, table: &NeighbourTable, rules: &Neighbours, wanted: u128, heard: &Heard) -> Change {
-        let free = table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
+        let free =
+            table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
         let owned = self.owned.get(&heard.mac).copied().unwrap_or(0);
         let (Some(slot), true) = (free, self.entries < rules.capacity && owned < rules.per_mac) else {
             self.refused += 1;
@@ -277,8 +279,13 @@ impl Writer {
 
     /// Forgets owners that were not heard for `age`.
     pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration) {
-        const FREE: Neighbour =
-            Neighbour { mac: Mac::ZERO, router: false, overrides: false, contested: false, confirmed: Time::ZERO };
+        const FREE: Neighbour = Neighbour {
+            mac: Mac::ZERO,
+            router: false,
+            overrides: false,
+            contested: false,
+            confirmed: Time::ZERO,
+        };
         for entry in &table.entries {
             if let Some((number, known)) = entry.read()
                 && number != 0

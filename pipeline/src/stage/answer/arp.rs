@@ -53,12 +53,7 @@ pub(super) fn answer(
 }
 
 /// For our own address, as a host (RFC 826; a probe too, RFC 5227 §2.1).
-fn own(
-    arrival: &Arrival<'_>,
-    arp: &Arp,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-) -> Result<Answer, Reason> {
+fn own(arrival: &Arrival<'_>, arp: &Arp, limits: &mut Limits, outbox: &mut Outbox) -> Result<Answer, Reason> {
     if !arrival.bridge.tables.hold.has(OwnAddress::V4) {
         return Err(Reason::ToUsNotOurs);
     }

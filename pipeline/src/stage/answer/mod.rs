@@ -36,7 +36,9 @@ pub fn answer(
     notes: &mut Notes<'_>,
 ) -> Result<Answer, Reason> {
     match packet.kind {
-        Kind::Ipv4 { .. } | Kind::Ipv6 if !arrival.bridge.own.contains(&arrival.ether.dst) => Ok(Answer::Pass),
+        Kind::Ipv4 { .. } | Kind::Ipv6 if !arrival.bridge.own.contains(&arrival.ether.dst) => {
+            Ok(Answer::Pass)
+        }
         kind => slow(kind, arrival, limits, outbox, notes),
     }
 }

@@ -7,7 +7,9 @@ use rules::Resolution;
 use super::{Answer, Arrival, Whose, may_answer, replied, whose};
 use crate::event::{EventKind, Notes};
 use crate::frame::build::{self, Advertisement};
-use crate::frame::icmp6::{ALL_NODES, NONCE, NS, Neighbour, OVERRIDE, ROUTER, SLLAO, SOLICITED, group_mac, options};
+use crate::frame::icmp6::{
+    ALL_NODES, NONCE, NS, Neighbour, OVERRIDE, ROUTER, SLLAO, SOLICITED, group_mac, options,
+};
 use crate::frame::ipv6::Ipv6;
 use crate::outbox::{Outbox, OwnKind};
 use crate::path::Limits;
@@ -26,7 +28,11 @@ pub(super) fn answer(
     let nd = Neighbour::parse(ip.payload).ok_or(Reason::NdShort)?;
     let solicits = ip.payload[0] == NS;
     if let Some(address) = bridge.own6(nd.target) {
-        return if solicits { own(arrival, &ip, &nd, address, limits, outbox, notes) } else { Ok(Answer::Done) };
+        return if solicits {
+            own(arrival, &ip, &nd, address, limits, outbox, notes)
+        } else {
+            Ok(Answer::Done)
+        };
     }
     if bridge.own.contains(&arrival.ether.dst) {
         return if solicits { Err(Reason::ToUsNotOurs) } else { Ok(Answer::Done) };
@@ -59,7 +65,8 @@ pub(super) fn answer(
             }
             let flag = |set: bool, bit: u8| if set { bit } else { 0 };
             let router = flag(owner.router, ROUTER);
-            let flags = if dad { router | OVERRIDE } else { router | SOLICITED | flag(owner.overrides, OVERRIDE) };
+            let flags =
+                if dad { router | OVERRIDE } else { router | SOLICITED | flag(owner.overrides, OVERRIDE) };
             let Some(frame) = outbox.put(arrival.at, OwnKind::Reply) else { return Ok(Answer::Pass) };
             let to = recipient(arrival, &ip);
             build::advertisement(frame, &Advertisement { target: nd.target, owner: owner.mac, to, flags });

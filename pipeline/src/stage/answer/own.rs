@@ -24,7 +24,11 @@ fn is_to_this_side(arrival: &Arrival<'_>) -> bool {
 }
 
 /// IPv4 for our MAC.
-pub(super) fn ipv4(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outbox) -> Result<Answer, Reason> {
+pub(super) fn ipv4(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+) -> Result<Answer, Reason> {
     let bridge = arrival.bridge;
     let ip = Ipv4::parse(arrival.ether.payload).map_err(|_| Reason::V4Malformed)?;
     let ours = bridge.rules.own.ipv4 == Some(ip.dst) && bridge.tables.hold.has(OwnAddress::V4);
@@ -45,10 +49,15 @@ pub(super) fn ipv4(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outb
 }
 
 /// IPv6 for our MAC, neighbour discovery aside.
-pub(super) fn ipv6(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outbox) -> Result<Answer, Reason> {
+pub(super) fn ipv6(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+) -> Result<Answer, Reason> {
     let bridge = arrival.bridge;
     let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Reason::V6Malformed)?;
-    let address = bridge.own6(ip.dst).filter(|address| *address != OwnAddress::LinkLocal(arrival.side().other()));
+    let address =
+        bridge.own6(ip.dst).filter(|address| *address != OwnAddress::LinkLocal(arrival.side().other()));
     let ours = address.is_some_and(|address| bridge.tables.hold.has(address));
     let message = ip.upper().filter(|upper| upper.fragment == Fragment::Whole && upper.protocol == ICMP6);
     let echo = message.filter(|upper| {
@@ -57,7 +66,9 @@ pub(super) fn ipv6(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outb
             && message.len() >= ECHO
             && icmp6::checksum_ok(ip.src, ip.dst, message)
     });
-    let Some(echo) = echo.filter(|_| ours && is_to_this_side(arrival)) else { return Err(Reason::ToUsNotOurs) };
+    let Some(echo) = echo.filter(|_| ours && is_to_this_side(arrival)) else {
+        return Err(Reason::ToUsNotOurs);
+    };
     if bridge.is_own(IpAddr::V6(ip.src)) {
         return Err(Reason::ToUsNotOurs);
     }

@@ -7,7 +7,9 @@ use rules::{Conflict, Mac};
 
 use crate::event::{EventKind, Notes};
 use crate::frame::ether::Ether;
-use crate::frame::icmp6::{NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node};
+use crate::frame::icmp6::{
+    NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node,
+};
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
@@ -120,7 +122,12 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).
-fn claim(bridge: &BridgePlan, macs: [Mac; 2], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+fn claim(
+    bridge: &BridgePlan,
+    macs: [Mac; 2],
+    address: Ipv6Addr,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
     if bridge.claims.is_foreign(IpAddr::V6(address), &macs) {
         notes.event(EventKind::NdSpoof);
         match bridge.rules.conflict {

@@ -92,7 +92,11 @@ fn invoking6(ip: &Ipv6<'_>) -> Result<(), Cause> {
     }
 }
 
-fn fragmentation_needed(arrival: &Arrival<'_>, limits: &mut Limits, outbox: &mut Outbox) -> Result<(), Cause> {
+fn fragmentation_needed(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+) -> Result<(), Cause> {
     let bridge = arrival.bridge;
     let ip = Ipv4::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
     if ip.fragment_offset != 0 {
@@ -160,4 +164,3 @@ fn source_key(seed: u64, mac: u64, source: u128) -> u64 {
     hasher.write_u128(source);
     hasher.finish().max(1)
 }
-

@@ -97,7 +97,11 @@ pub struct Books {
 impl Books {
     /// Empty books for so many ports and bridges.
     pub fn new(ports: usize, bridges: usize) -> Books {
-        Books { ports: vec![PortBooks::default(); ports], sides: vec![Default::default(); bridges], ..Books::default() }
+        Books {
+            ports: vec![PortBooks::default(); ports],
+            sides: vec![Default::default(); bridges],
+            ..Books::default()
+        }
     }
 
     /// All that does not add up, over every law of DESIGN 1.1: must be 0.
@@ -105,8 +109,11 @@ impl Books {
         let sides = || self.sides.iter().flatten();
         let total = |count: fn(&SideBooks) -> u64| sides().map(count).sum::<u64>() as i64;
         let admitted = total(|side| side.received);
-        let received: i64 =
-            self.ports.iter().map(|port| port.received as i64 - port.dropped.iter().sum::<u64>() as i64).sum();
+        let received: i64 = self
+            .ports
+            .iter()
+            .map(|port| port.received as i64 - port.dropped.iter().sum::<u64>() as i64)
+            .sum();
         let transmitted: i64 = self.ports.iter().map(|port| port.transmitted as i64).sum();
         let sent = total(|side| side.forwarded) + total(|side| side.replies) + total(|side| side.probes);
         let across: u64 = self

@@ -81,7 +81,8 @@ impl Plan {
     /// The plan for these rules, taking over the tables of `before` by the bridges' names. A side without a MAC derives
     /// one from its port's. `seed` is that of the hashes: random live and fixed in a replay (DESIGN 1.5).
     pub fn new(rules: Rules, before: Option<&Plan>, port_macs: &[Mac], seed: u64) -> Plan {
-        let mut bridges: Vec<BridgePlan> = before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
+        let mut bridges: Vec<BridgePlan> =
+            before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
         let mut ports: Vec<PortMap> = rules.ports.iter().map(|_| PortMap::default()).collect();
         for bridge in &rules.bridges {
             let slot = bridges.iter().position(|known| known.is_same(bridge));
@@ -119,9 +120,18 @@ impl BridgePlan {
     fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac]) -> BridgePlan {
         let own = Side::BOTH.map(|side| {
             let rules = rules.side(side);
-            rules.mac.unwrap_or_else(|| derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side))
+            rules.mac.unwrap_or_else(|| {
+                derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side)
+            })
         });
-        BridgePlan { own, pins: Pins::new(&rules.members), claims: Claims::new(&rules), tables, removed: false, rules }
+        BridgePlan {
+            own,
+            pins: Pins::new(&rules.members),
+            claims: Claims::new(&rules),
+            tables,
+            removed: false,
+            rules,
+        }
     }
 
     /// The same bridge, so that what was learned on it holds: tables know sides by their order, and have their size for

@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_across_reasons_and_causes() {
-        let names: Vec<_> = Reason::ALL.iter().map(|r| r.name()).chain(Cause::ALL.iter().map(|c| c.name())).collect();
+        let names: Vec<_> =
+            Reason::ALL.iter().map(|r| r.name()).chain(Cause::ALL.iter().map(|c| c.name())).collect();
         let unique: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
     }
@@ -231,6 +232,9 @@ mod tests {
     #[test]
     fn the_committed_page_is_the_table() {
         let committed = include_str!("../../docs/REASONS.md");
-        assert!(committed == page(), "docs/REASONS.md is stale: run `cargo run --bin sluice reasons > docs/REASONS.md`");
+        assert!(
+            committed == page(),
+            "docs/REASONS.md is stale: run `cargo run --bin sluice reasons > docs/REASONS.md`"
+        );
     }
 }

@@ -102,7 +102,8 @@ impl Report {
         let mut add = |name, count| *outcomes.entry(name).or_default() += count;
         add("forwarded", books.sides.iter().flatten().map(|side| side.forwarded).sum());
         add("answered", books.sides.iter().flatten().map(|side| side.answered).sum());
-        let dropped = || books.ports.iter().map(|p| &p.dropped).chain(books.sides.iter().flatten().map(|s| &s.dropped));
+        let dropped =
+            || books.ports.iter().map(|p| &p.dropped).chain(books.sides.iter().flatten().map(|s| &s.dropped));
         for reason in Reason::ALL {
             let count: u64 = dropped().map(|dropped| dropped[reason.index()]).sum();
             if count > 0 {
@@ -113,8 +114,16 @@ impl Report {
         let total = |count: fn(&SideBooks) -> u64| books.sides.iter().flatten().map(count).sum();
         Report {
             generation: plan.generation,
-            sides: sides(plan).map(|(name, slot, side)| (name, SideReport::new(&books.sides[slot][side.index()]))).collect(),
-            ports: plan.rules.ports.iter().zip(&books.ports).map(|(port, books)| (port.name.clone(), books.into())).collect(),
+            sides: sides(plan)
+                .map(|(name, slot, side)| (name, SideReport::new(&books.sides[slot][side.index()])))
+                .collect(),
+            ports: plan
+                .rules
+                .ports
+                .iter()
+                .zip(&books.ports)
+                .map(|(port, books)| (port.name.clone(), books.into()))
+                .collect(),
             outcomes: outcomes.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
             causes: counts(Cause::ALL.iter().map(|cause| (cause.name(), causes(cause.index())))),
             replies: total(|side| side.replies),
@@ -126,13 +135,20 @@ impl Report {
     }
 }
 
-/// Every side with its name, slot and place: `SIDE`, or `BRIDGE/SIDE` where there are several bridges.
+/// Every side with its name, slot and place: `SIDE`, or `BRIDGE/SIDE` where there are or were several bridges. One that
+/// the rules no longer have says so, with its slot: another of its name may be there.
 pub fn sides(plan: &Plan) -> impl Iterator<Item = (String, usize, Side)> {
     let several = plan.bridges.len() > 1;
     plan.bridges.iter().enumerate().flat_map(move |(slot, bridge)| {
         Side::BOTH.map(|side| {
-            let name = &bridge.rules.side(side).name;
-            (if several { format!("{}/{name}", bridge.rules.name) } else { name.clone() }, slot, side)
+            let mut name = bridge.rules.side(side).name.clone();
+            if several {
+                name = format!("{}/{name}", bridge.rules.name);
+            }
+            if bridge.removed {
+                name += &format!(" (removed, {slot})");
+            }
+            (name, slot, side)
         })
     })
 }
@@ -165,7 +181,11 @@ impl SideReport {
 
 impl From<&PortBooks> for PortReport {
     fn from(books: &PortBooks) -> PortReport {
-        PortReport { received: books.received, transmitted: books.transmitted, dropped: reasons(&books.dropped) }
+        PortReport {
+            received: books.received,
+            transmitted: books.transmitted,
+            dropped: reasons(&books.dropped),
+        }
     }
 }
 
@@ -186,7 +206,11 @@ impl EventReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<14} {:>12} {:>12} {:>12} {:>12} {:>12}", "", "received", "forwarded", "answered", "dropped", "sent")?;
+        writeln!(
+            f,
+            "{:<14} {:>12} {:>12} {:>12} {:>12} {:>12}",
+            "", "received", "forwarded", "answered", "dropped", "sent"
+        )?;
         for (name, side) in &self.sides {
             let dropped: u64 = side.dropped.values().sum();
             writeln!(
@@ -197,24 +221,33 @@ impl fmt::Display for Report {
         }
         for (name, port) in &self.ports {
             let dropped: u64 = port.dropped.values().sum();
-            writeln!(f, "port {name:<9} {:>12} {:>12} {:>12} {dropped:>12} {:>12}", port.received, "", "", port.transmitted)?;
+            writeln!(
+                f,
+                "port {name:<9} {:>12} {:>12} {:>12} {dropped:>12} {:>12}",
+                port.received, "", "", port.transmitted
+            )?;
         }
         writeln!(f, "\noutcomes")?;
         for (name, count) in &self.outcomes {
-            let help = Reason::ALL.iter().find(|reason| reason.name() == name).map_or("", |reason| reason.help());
+            let help =
+                Reason::ALL.iter().find(|reason| reason.name() == name).map_or("", |reason| reason.help());
             writeln!(f, "  {name:<24} {count:>12}  {help}")?;
         }
         if !self.causes.is_empty() {
             writeln!(f, "\nbesides")?;
             for (name, count) in &self.causes {
-                let help = Cause::ALL.iter().find(|cause| cause.name() == name).map_or("", |cause| cause.help());
+                let help =
+                    Cause::ALL.iter().find(|cause| cause.name() == name).map_or("", |cause| cause.help());
                 writeln!(f, "  {name:<24} {count:>12}  {help}")?;
             }
         }
         if !self.events.is_empty() {
             writeln!(f, "\nevents")?;
             for event in &self.events {
-                let side = event.side.as_deref().map_or_else(|| format!("port {}", event.port), |side| format!("side {side}"));
+                let side = event
+                    .side
+                    .as_deref()
+                    .map_or_else(|| format!("port {}", event.port), |side| format!("side {side}"));
                 let (seconds, nanos) = (event.time_ns / 1_000_000_000, event.time_ns % 1_000_000_000);
                 writeln!(f, "  {seconds}.{nanos:09} {side} {} {}", event.mac, event.event)?;
             }

@@ -49,7 +49,9 @@ impl Adopt {
         let total = plan.bridges.len();
         // an empty place for each bridge that the worker knows already: it moves what it has there
         let mut limits = Vec::with_capacity(total);
-        limits.extend(plan.bridges[before.bridges.len()..].iter().map(|bridge| Limits::new(bridge, workers, seed)));
+        limits.extend(
+            plan.bridges[before.bridges.len()..].iter().map(|bridge| Limits::new(bridge, workers, seed)),
+        );
         let mut sides = Vec::with_capacity(total);
         sides.resize_with(limits.len(), Default::default);
         Adopt { plan, limits, sides }

@@ -79,7 +79,11 @@ impl Replay {
             let place = place(plan, &output.side).context("--out")?;
             let taken = self.inputs.iter().chain(&self.outputs[..at]);
             if taken.map(|other| &other.file).any(|other| is_same_file(other, &output.file)) {
-                bail!("--out {}={}: that file is already an input or output", output.side, output.file.display());
+                bail!(
+                    "--out {}={}: that file is already an input or output",
+                    output.side,
+                    output.file.display()
+                );
             }
             if writers.insert(place, Writer::create(&output.file)?).is_some() {
                 bail!("--out {}: given twice", output.side);

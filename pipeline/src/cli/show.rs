@@ -31,7 +31,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
         Question::Macs => {
             let Macs { tables, macs } = serde_json::from_str(answer)?;
-            writeln!(text, "{:<20} {:<18} {:>8} {:>6} {}", "side", "mac", "idle", "moves", "member")?;
+            writeln!(text, "{:<20} {:<18} {:>8} {:>6} member", "side", "mac", "idle", "moves")?;
             for mac in macs {
                 let idle = match (mac.idle_s, mac.quarantine_s) {
                     (Some(idle), _) => format!("{idle:.0} s"),
@@ -46,7 +46,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
         Question::Members => {
             let members: Vec<MemberStatus> = serde_json::from_str(answer)?;
-            writeln!(text, "{:<12} {:<24} {:<16} {:<18} {}", "bridge", "member", "side", "mac", "addresses")?;
+            writeln!(text, "{:<12} {:<24} {:<16} {:<18} addresses", "bridge", "member", "side", "mac")?;
             for member in members {
                 let side = match (&member.pinned, &member.side) {
                     (Some(side), _) => format!("{side} (pinned)"),
@@ -54,13 +54,21 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
                     (None, None) => "not heard".to_owned(),
                 };
                 let (macs, addresses) = (member.macs.join(" "), member.addresses.join(" "));
-                writeln!(text, "{:<12} {:<24} {side:<16} {macs:<18} {addresses}", member.bridge, member.name)?;
+                writeln!(
+                    text,
+                    "{:<12} {:<24} {side:<16} {macs:<18} {addresses}",
+                    member.bridge, member.name
+                )?;
             }
         }
         Question::Workers => {
             let workers: Vec<WorkerStatus> = serde_json::from_str(answer)?;
             let head = ["core", "received", "sent", "polls", "bursts", "frames/burst", "unaccounted"];
-            writeln!(text, "{:>5} {:>14} {:>14} {:>16} {:>14} {:>13} {:>12}", head[0], head[1], head[2], head[3], head[4], head[5], head[6])?;
+            writeln!(
+                text,
+                "{:>5} {:>14} {:>14} {:>16} {:>14} {:>13} {:>12}",
+                head[0], head[1], head[2], head[3], head[4], head[5], head[6]
+            )?;
             for w in workers {
                 let fill = w.received as f64 / w.bursts.max(1) as f64;
                 writeln!(

@@ -62,7 +62,10 @@ impl Alarms {
             again > 0
         });
         if self.untold > 0 && self.told.len() < MOST {
-            warn!(events = self.untold, "more events than could be told one by one: see `sluice show counters`");
+            warn!(
+                events = self.untold,
+                "more events than could be told one by one: see `sluice show counters`"
+            );
             self.untold = 0;
         }
     }

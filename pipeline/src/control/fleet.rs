@@ -98,8 +98,12 @@ impl Fleet {
                 .spawn(work)
                 .with_context(|| format!("starting the worker on core {core}"))?;
             let Ok(events) = started.recv() else {
-                let error = thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
-                return Err(error.err().unwrap_or_else(|| anyhow!("it ended")).context(format!("worker on core {core}")));
+                let error =
+                    thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
+                return Err(error
+                    .err()
+                    .unwrap_or_else(|| anyhow!("it ended"))
+                    .context(format!("worker on core {core}")));
             };
             hands.push(Hand { core, thread, orders, reports, events });
         }
@@ -141,7 +145,9 @@ impl Fleet {
     pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
         let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
         if plan.bridges.len() > MOST_BRIDGES {
-            bail!("this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it");
+            bail!(
+                "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"
+            );
         }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
         self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
@@ -157,7 +163,8 @@ impl Fleet {
         self.order(|| Order::Stop)?;
         let mut total = Books::default();
         for hand in self.hands {
-            let ended = hand.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", hand.core))?;
+            let ended =
+                hand.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", hand.core))?;
             total += &ended?;
         }
         Ok(total)

@@ -52,7 +52,11 @@ fn bind(control: &Control) -> anyhow::Result<UnixListener> {
         None => None,
         Some(name) => {
             let found = Group::from_name(name).with_context(|| format!("looking up group {name}"))?;
-            let hint = || format!("control.group: there is no group {name}: make it with `groupadd --system {name}`, or leave the key out");
+            let hint = || {
+                format!(
+                    "control.group: there is no group {name}: make it with `groupadd --system {name}`, or leave the key out"
+                )
+            };
             Some(found.with_context(hint)?.gid.as_raw())
         }
     };
@@ -75,7 +79,8 @@ fn bind(control: &Control) -> anyhow::Result<UnixListener> {
     let listener = listener?;
     if let Some(gid) = group {
         chown(path, None, Some(gid)).context("giving the socket to its group")?;
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o660)).context("opening the socket to its group")?;
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o660))
+            .context("opening the socket to its group")?;
     }
     Ok(listener)
 }

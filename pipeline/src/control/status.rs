@@ -261,12 +261,22 @@ pub fn not_yet(rules: &Rules) -> Vec<String> {
         };
         say(bridge.arp == Resolution::Answer, "arp.mode: answer", "requests are bridged");
         say(bridge.nd == Resolution::Answer, "nd.mode: answer", "solicitations are bridged");
-        say(bridge.own.ipv4.is_some() || bridge.own.ipv6.is_some(), "own", "the bridge answers for no address");
-        say(bridge.sides.iter().any(|side| side.fragment), "sides.*.fragment", "what does not fit is dropped");
+        say(
+            bridge.own.ipv4.is_some() || bridge.own.ipv6.is_some(),
+            "own",
+            "the bridge answers for no address",
+        );
+        say(
+            bridge.sides.iter().any(|side| side.fragment),
+            "sides.*.fragment",
+            "what does not fit is dropped",
+        );
         say(bridge.drain, "drain", "BGP passes");
     }
     if rules.metrics.is_some() {
-        all.push("metrics.listen is not in force in this version: use `sluice show counters --json`".to_owned());
+        all.push(
+            "metrics.listen is not in force in this version: use `sluice show counters --json`".to_owned(),
+        );
     }
     all
 }

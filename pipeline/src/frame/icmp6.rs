@@ -28,7 +28,8 @@ pub const SOLICITED: u8 = 0x40;
 
 /// The checksum of an ICMPv6 message between these addresses is right (RFC 4443 §2.3).
 pub fn checksum_ok(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> bool {
-    let pseudo = checksum::sum(&src.octets()) + checksum::sum(&dst.octets()) + message.len() as u64 + u64::from(ICMP6);
+    let pseudo =
+        checksum::sum(&src.octets()) + checksum::sum(&dst.octets()) + message.len() as u64 + u64::from(ICMP6);
     checksum::fold(pseudo + checksum::sum(message)) == 0xffff
 }
 

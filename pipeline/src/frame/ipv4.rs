@@ -62,7 +62,8 @@ impl<'a> Ipv4<'a> {
         let packet = bytes.get(..total).ok_or(Ipv4Error::Truncated)?;
         let payload = packet.get(header..).ok_or(Ipv4Error::Malformed)?;
         let flags = u16::from_be_bytes([b[6], b[7]]);
-        let sum = if header == 20 { checksum::sum(b) } else { checksum::sum(packet.get(..header).unwrap_or(b)) };
+        let sum =
+            if header == 20 { checksum::sum(b) } else { checksum::sum(packet.get(..header).unwrap_or(b)) };
         Ok(Ipv4 {
             src: Ipv4Addr::new(b[12], b[13], b[14], b[15]),
             dst: Ipv4Addr::new(b[16], b[17], b[18], b[19]),

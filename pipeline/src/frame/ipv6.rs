@@ -133,7 +133,12 @@ impl<'a> Ipv6<'a> {
                 let offset = u16::from_be_bytes([header[2], header[3]]) >> 3;
                 fragment = if offset == 0 { Fragment::First } else { Fragment::Later };
                 if fragment == Fragment::Later {
-                    return Some(Upper { protocol: header[0], extended: true, fragment, payload: &rest[8..] });
+                    return Some(Upper {
+                        protocol: header[0],
+                        extended: true,
+                        fragment,
+                        payload: &rest[8..],
+                    });
                 }
             }
             next = header[0];

@@ -92,7 +92,8 @@ impl Io for MemIo {
     }
 
     fn transmit(&mut self, port: usize, frames: &mut Vec<Packet>) {
-        let room = self.room.get(port).map_or(usize::MAX, |room| room.saturating_sub(self.output[port].len()));
+        let room =
+            self.room.get(port).map_or(usize::MAX, |room| room.saturating_sub(self.output[port].len()));
         self.output[port].extend(frames.drain(..frames.len().min(room)));
     }
 }

@@ -9,7 +9,12 @@ use crate::reason::{Cause, Reason};
 
 /// Refuses what no frame between two stations has. The address tests come before any look at the type (SPEC F25).
 #[inline]
-pub fn guard(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<(), Reason> {
+pub fn guard(
+    bridge: &BridgePlan,
+    side: Side,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
     let (dst, src) = (ether.dst, ether.src);
     if let Some(reason) = reserved(dst) {
         if let Some(kind) = bpdu(dst) {
@@ -51,7 +56,9 @@ const PVST: Mac = Mac::from_u64(0x0100_0ccc_cccd);
 pub fn reserved(dst: Mac) -> Option<Reason> {
     // the last byte alone differs within each block, and most frames are in none of the blocks
     match dst.as_u64() >> 8 {
-        0x01_80c2_0000 | 0x01_000c_0000 | 0x01_000c_cccc | 0x01_000c_cdcd | 0x00_e02b_0000 => reserved_in_block(dst),
+        0x01_80c2_0000 | 0x01_000c_0000 | 0x01_000c_cccc | 0x01_000c_cdcd | 0x00_e02b_0000 => {
+            reserved_in_block(dst)
+        }
         _ => None,
     }
 }
@@ -62,9 +69,11 @@ fn reserved_in_block(dst: Mac) -> Option<Reason> {
         // 01-0f: never forwarded by a bridge; 20-2f: MRP applications; 30-3f: CFM (IEEE 802.1Q)
         0x0180_c200_0001..=0x0180_c200_003f => Some(Reason::L2Reserved),
         // ISL; PAgP, UDLD, CDP, DTP, VTP; PVST+; Cisco CFM; STP uplink fast
-        0x0100_0c00_0000 | 0x0100_0ccc_cccc | 0x0100_0ccc_cccd | 0x0100_0ccc_ccc0..=0x0100_0ccc_ccc7 | 0x0100_0ccd_cdcd => {
-            Some(Reason::L2Vendor)
-        }
+        0x0100_0c00_0000
+        | 0x0100_0ccc_cccc
+        | 0x0100_0ccc_cccd
+        | 0x0100_0ccc_ccc0..=0x0100_0ccc_ccc7
+        | 0x0100_0ccd_cdcd => Some(Reason::L2Vendor),
         // Extreme EDP and EAPS
         0x00e0_2b00_0000 | 0x00e0_2b00_0004 | 0x00e0_2b00_0006 => Some(Reason::L2Vendor),
         _ => None,

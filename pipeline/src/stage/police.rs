@@ -21,7 +21,13 @@ pub fn police(
     if dst.is_group() { storm(bridge, limits, side, (dst, src), now) } else { Ok(()) }
 }
 
-fn storm(bridge: &BridgePlan, limits: &mut Limits, side: Side, (dst, src): (Mac, Mac), now: Time) -> Result<(), Reason> {
+fn storm(
+    bridge: &BridgePlan,
+    limits: &mut Limits,
+    side: Side,
+    (dst, src): (Mac, Mac),
+    now: Time,
+) -> Result<(), Reason> {
     let storm = &bridge.rules.storm;
     let pools = &bridge.tables.pools[side.index()];
     let shares = &mut limits.sides[side.index()];

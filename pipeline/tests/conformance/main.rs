@@ -1,6 +1,10 @@
 //! SPEC section F, row by row: exact frames in and out of the bridge, on a clock of the tests' own. Tests are named by
 //! their row. The books are checked after every frame.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "a test crate: nothing is for outside, and helpers panic")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test crate: nothing is for outside, and helpers panic"
+)]
 
 mod arp;
 mod frames;

@@ -12,7 +12,11 @@ use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
 
 /// Lets valid ARP of the exchange through.
-pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Packet, Reason> {
     let arp = Arp::parse(ether.payload).map_err(|error| match error {
         ArpError::Truncated => Reason::ArpTruncated,
         ArpError::Malformed => Reason::ArpMalformed,

@@ -12,7 +12,11 @@ use crate::reason::{Cause, Reason};
 
 /// Lets IPv4 between two hosts through.
 #[inline]
-pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Packet, Reason> {
     let ip = Ipv4::parse(ether.payload).map_err(|error| match error {
         Ipv4Error::Version6 => Reason::VersionMismatch,
         Ipv4Error::Truncated => Reason::V4Truncated,

@@ -15,7 +15,11 @@ use crate::reason::Reason;
 
 /// Lets IPv6 between two hosts through, and valid neighbour discovery of the exchange.
 #[inline]
-pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Packet, Reason> {
     let ip = Ipv6::parse(ether.payload).map_err(|error| match error {
         Ipv6Error::Version4 => Reason::VersionMismatch,
         Ipv6Error::Truncated => Reason::V6Truncated,
@@ -47,7 +51,8 @@ pub(super) fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'
 #[inline]
 fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
     let (src, dst) = (ip.src, ip.dst);
-    if src.is_multicast() || src == Ipv6Addr::LOCALHOST || dst == Ipv6Addr::LOCALHOST || dst.is_unspecified() {
+    if src.is_multicast() || src == Ipv6Addr::LOCALHOST || dst == Ipv6Addr::LOCALHOST || dst.is_unspecified()
+    {
         return Err(Reason::V6Martian);
     }
     // from `::` only duplicate address detection and its like come, and they go to groups; a solicitation that does not

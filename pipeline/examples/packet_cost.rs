@@ -204,6 +204,10 @@ impl Hopper {
 impl Io for Hopper {
     type Buffer = Frame;
 
+    fn make(&mut self, _: &[u8]) -> Option<Self::Buffer> {
+        None
+    }
+
     fn receive(&mut self, port: usize, into: &mut Vec<Frame>) {
         into.append(&mut self.input[port]);
     }

@@ -137,13 +137,20 @@ impl Report {
     }
 }
 
-/// Every side with its name, slot and place: `SIDE`, or `BRIDGE/SIDE` where there are several bridges.
+/// Every side with its name, slot and place: `SIDE`, or `BRIDGE/SIDE` where there are or were several bridges. One that
+/// the rules no longer have says so, with its slot: another of its name may be there.
 pub fn sides(plan: &Plan) -> impl Iterator<Item = (String, usize, Side)> {
     let several = plan.bridges.len() > 1;
     plan.bridges.iter().enumerate().flat_map(move |(slot, bridge)| {
         Side::BOTH.map(|side| {
-            let name = &bridge.rules.side(side).name;
-            (if several { format!("{}/{name}", bridge.rules.name) } else { name.clone() }, slot, side)
+            let mut name = bridge.rules.side(side).name.clone();
+            if several {
+                name = format!("{}/{name}", bridge.rules.name);
+            }
+            if bridge.removed {
+                name += &format!(" (removed, {slot})");
+            }
+            (name, slot, side)
         })
     })
 }

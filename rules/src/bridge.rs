@@ -122,12 +122,12 @@ impl Peering {
 pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Option<Bridge> {
     let sides =
         m.named("sides", 2..=2, "The two sides, by name.", |side_name, m| side(name, side_name, m, ports));
-    if let [SideRules { mac: Some(first), .. }, SideRules { mac: Some(second), .. }] = sides.as_slice() {
-        if first == second {
-            let hint =
-                "expected a MAC of its own for each side: one MAC on both VLANs upsets the switches around";
-            m.notes.error(m.at("sides"), format!("both sides have the MAC {first}"), hint);
-        }
+    if let [SideRules { mac: Some(first), .. }, SideRules { mac: Some(second), .. }] = sides.as_slice()
+        && first == second
+    {
+        let hint =
+            "expected a MAC of its own for each side: one MAC on both VLANs upsets the switches around";
+        m.notes.error(m.at("sides"), format!("both sides have the MAC {first}"), hint);
     }
     let peering = m.required_section("peering", "The exchange's prefixes.", peering);
     let own = m.section("own", "The bridge's own addresses.", |m| own(m, &peering));

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tracing::warn;
 
 use super::{load, print};
-use crate::control::{Control, status};
+use crate::control::{self, status};
 
 pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     // the books go to standard output, everything else to standard error
@@ -16,8 +16,7 @@ pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     for missing in status::not_yet(&checked.rules) {
         warn!("{missing}");
     }
-    let (fleet, hardware) = crate::control::start(checked.rules)?;
-    let report = Control::new(file.to_owned(), checked.text, fleet, hardware).run()?;
+    let report = control::run(file, checked)?;
     let books = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
     print(&books)?;
     Ok(if report.unaccounted == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -33,7 +33,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
         Question::Macs => {
             let Macs { tables, macs } = serde_json::from_str(answer)?;
-            writeln!(text, "{:<20} {:<18} {:>8} {:>6} {}", "side", "mac", "idle", "moves", "member")?;
+            writeln!(text, "{:<20} {:<18} {:>8} {:>6} member", "side", "mac", "idle", "moves")?;
             for mac in macs {
                 let idle = match (mac.idle_s, mac.quarantine_s) {
                     (Some(idle), _) => format!("{idle:.0} s"),
@@ -70,7 +70,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
         Question::Members => {
             let members: Vec<MemberStatus> = serde_json::from_str(answer)?;
-            writeln!(text, "{:<12} {:<24} {:<16} {:<18} {}", "bridge", "member", "side", "mac", "addresses")?;
+            writeln!(text, "{:<12} {:<24} {:<16} {:<18} addresses", "bridge", "member", "side", "mac")?;
             for member in members {
                 let side = match (&member.pinned, &member.side) {
                     (Some(side), _) => format!("{side} (pinned)"),

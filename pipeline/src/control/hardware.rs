@@ -16,16 +16,18 @@ const DRAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 struct Live {
     ports: Vec<Port>,
+    devices: Vec<String>,
     clock: Clock,
 }
 
 /// Starts DPDK, the ports and a worker on each core, as the rules say.
-pub(crate) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
-    let devices: Vec<&str> = rules.ports.iter().map(|port| port.device.as_str()).collect();
+pub(super) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
+    let devices: Vec<String> = rules.ports.iter().map(|port| port.device.clone()).collect();
+    let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
     let size = PoolSize::of(&rules.ports, workers);
     let options =
-        EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+        EalOptions { devices: &names, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
     let eal = Eal::init(&options)?;
     info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");
     let mut pool = Mempool::new(eal, size)?;
@@ -38,7 +40,7 @@ pub(crate) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> 
     // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
     let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
     let fleet = Fleet::start(rules, macs, move || clock.now(), queues, enter)?;
-    Ok((fleet, Box::new(Live { ports, clock })))
+    Ok((fleet, Box::new(Live { ports, devices, clock })))
 }
 
 impl Hardware for Live {
@@ -47,7 +49,9 @@ impl Hardware for Live {
     }
 
     fn links(&self) -> Vec<bool> {
-        self.ports.iter().map(|port| port.link().up).collect()
+        // a tap's driver asks for its interface by name where it started, and finds none once that is in a namespace
+        let tap = |device: &str| device.starts_with("net_tap");
+        self.ports.iter().zip(&self.devices).map(|(port, device)| tap(device) || port.link().up).collect()
     }
 
     fn losses(&self) -> Vec<Losses> {

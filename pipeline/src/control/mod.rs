@@ -10,12 +10,12 @@ mod signals;
 pub mod socket;
 pub mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rules::Rules;
+use rules::{Checked, Rules};
 use tracing::{info, warn};
 
 use crate::presence::Presence;
@@ -23,7 +23,6 @@ use crate::report::Report;
 use crate::table::mac::Sweep;
 use alarm::Alarms;
 pub use fleet::{Fleet, Hardware};
-pub(crate) use hardware::start;
 
 /// What wakes the control thread.
 #[derive(Debug)]
@@ -43,9 +42,23 @@ const SWEEP_TICKS: usize = 10;
 /// Ticks between two looks at the links.
 const LINK_TICKS: u64 = 10;
 
+/// Runs the bridge of a file's rules until a signal ends it; the final books.
+///
+/// # Errors
+/// A socket, port or worker that does not start, or a worker that ends: in words for an operator.
+pub fn run(file: &Path, checked: Checked) -> anyhow::Result<Report> {
+    let (wake, wakes) = mpsc::channel();
+    // before anything else: a signal during the start waits for its end, and who finds the socket taken must not have
+    // bridged a single frame beside the bridge that has it
+    signals::watch(wake.clone()).context("watching for signals")?;
+    let _socket = socket::listen(&checked.rules.control, wake)?;
+    let (fleet, hardware) = hardware::start(checked.rules)?;
+    Control::new(file.to_owned(), checked.text, fleet, hardware).run(&wakes)
+}
+
 /// The running bridge, as the control thread sees it.
 #[derive(Debug)]
-pub struct Control {
+struct Control {
     file: PathBuf,
     text: String,
     fleet: Fleet,
@@ -59,7 +72,7 @@ pub struct Control {
 
 impl Control {
     /// Takes over a fleet that runs by the rules of `file`, whose text is `text`.
-    pub fn new(file: PathBuf, text: String, fleet: Fleet, hardware: Box<dyn Hardware>) -> Control {
+    fn new(file: PathBuf, text: String, fleet: Fleet, hardware: Box<dyn Hardware>) -> Control {
         let presence = Presence::new(fleet.seed(), true);
         Control {
             file,
@@ -75,11 +88,8 @@ impl Control {
     }
 
     /// Runs until a signal ends it; the final books.
-    pub fn run(mut self) -> anyhow::Result<Report> {
-        let (wake, wakes) = mpsc::channel();
+    fn run(mut self, wakes: &Receiver<Wake>) -> anyhow::Result<Report> {
         let rules = &self.fleet.plan().rules;
-        let socket = socket::listen(&rules.control, wake.clone())?;
-        signals::watch(wake).context("watching for signals")?;
         // an error is no news: not started by systemd
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
         info!(
@@ -89,9 +99,8 @@ impl Control {
             socket = %rules.control.socket.display(),
             "running"
         );
-        let ended = self.serve(&wakes);
+        let ended = self.serve(wakes);
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
-        drop(socket);
         ended?;
         let plan = self.fleet.plan().clone();
         let books = self.fleet.stop()?;

@@ -126,10 +126,13 @@ fn said_in_nd(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
     let ip = Ipv6::parse(arrival.ether.payload).ok()?;
     let nd = Neighbour::parse(ip.payload)?;
     let solicits = ip.payload.first() == Some(&NS);
-    let mut mac = None;
-    options(nd.options, if solicits { SLLAO } else { TLLAO }, |address| mac = Some(address));
+    let mut first = None;
+    let mut unanimous = true;
+    options(nd.options, if solicits { SLLAO } else { TLLAO }, |mac| {
+        unanimous &= *first.get_or_insert(mac) == mac
+    });
     let listed = |mac: &Mac| *mac == arrival.ether.src || arrival.bridge.pins.get(*mac).is_some();
-    let mac = mac.filter(listed)?;
+    let mac = first.filter(|mac| unanimous && listed(mac))?;
     match solicits {
         true if ip.src.is_unspecified() => None,
         true => Some((IpAddr::V6(ip.src), mac, Said::Plain)),

@@ -6,6 +6,7 @@
     reason = "a test crate: nothing is for outside, and helpers panic"
 )]
 
+mod answers;
 mod arp;
 mod frames;
 mod framing;

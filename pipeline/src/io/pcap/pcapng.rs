@@ -190,7 +190,7 @@ impl<'a, R: Read> Block<'a, R> {
     /// A block that says it is so long, of which `read` bytes were read.
     fn new(input: &'a mut Input<R>, length: u32, read: u32) -> Result<Block<'a, R>, Error> {
         match length.checked_sub(read + 4) {
-            Some(left) if length % 4 == 0 => Ok(Block { input, length, left }),
+            Some(left) if length.is_multiple_of(4) => Ok(Block { input, length, left }),
             _ => Err(input.malformed("an impossible block length")),
         }
     }

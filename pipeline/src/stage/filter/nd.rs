@@ -53,13 +53,35 @@ pub(super) fn filter(
     if !(inside(nd.target) && (inside(ip.src) || ip.src.is_unspecified())) {
         return Err(Reason::NdNotWix);
     }
-    // who solicits claims its source address, who advertises the target too; who looks for a duplicate claims nothing yet
+    // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
-    claim(bridge, [ether.src, speaker], claimed, notes)
+    let looks = message[0] == NS && ip.src.is_unspecified();
+    own_claim(bridge, claimed, (nd.target, looks), notes)?;
+    let speakers = speaker.map(|mac| [ether.src, mac]);
+    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
+}
+
+/// An address of our own is ours alone. Who looks whether it is free is answered, but matters while we look ourselves
+/// (RFC 4862 §5.4.3).
+fn own_claim(
+    bridge: &BridgePlan,
+    claimed: Ipv6Addr,
+    (target, looks): (Ipv6Addr, bool),
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    if let Some(address) = bridge.own6(claimed) {
+        notes.event(EventKind::IpConflictOwn);
+        notes.own_claim(address, false);
+        return Err(Reason::IpConflictOwn);
+    }
+    if let Some(address) = bridge.own6(target).filter(|_| looks) {
+        notes.own_claim(address, true);
+    }
+    Ok(())
 }
 
 /// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
-fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
+fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
     let group = solicited_node(nd.target);
     let dad = ip.src.is_unspecified();
     let mut addresses = 0;
@@ -88,17 +110,18 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<
     } else if ip.dst != nd.target {
         return Err(Reason::NdTarget);
     }
-    Ok(ether.src)
+    Ok(Some(ether.src))
 }
 
 /// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC that speaks: a virtual router's
-/// inside may differ from its master's outside.
-fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Mac, Reason> {
+/// inside may differ from its master's outside. Two different ones are nobody's: receivers differ in which they take.
+fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
     let mut foreign = false;
-    let mut speaker = ether.src;
+    let mut first = None;
+    let mut unanimous = true;
     let well_formed = options(nd.options, TLLAO, |mac| {
         foreign |= mac != ether.src && !is_vrrp6(mac);
-        speaker = mac;
+        unanimous &= *first.get_or_insert(mac) == mac;
     });
     if !well_formed {
         return Err(Reason::NdOption);
@@ -118,17 +141,12 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
     if foreign {
         return Err(Reason::NdLladdrMismatch);
     }
-    Ok(speaker)
+    Ok(unanimous.then(|| first.unwrap_or(ether.src)))
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).
-fn claim(
-    bridge: &BridgePlan,
-    macs: [Mac; 2],
-    address: Ipv6Addr,
-    notes: &mut Notes<'_>,
-) -> Result<(), Reason> {
-    if bridge.claims.is_foreign(IpAddr::V6(address), &macs) {
+fn claim(bridge: &BridgePlan, macs: &[Mac], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    if bridge.owners.is_foreign(IpAddr::V6(address), macs) {
         notes.event(EventKind::NdSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),

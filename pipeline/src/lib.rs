@@ -15,6 +15,7 @@ pub mod presence;
 pub mod reason;
 pub mod replay;
 pub mod report;
+pub mod shortcut;
 pub mod stage;
 pub mod table;
 pub mod time;

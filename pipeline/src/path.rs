@@ -1,7 +1,7 @@
 //! The packet's way. [`judge`] is the map: the stages in order, one call a line.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
-//! table probes, a rewrite of two bytes. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
+//! table probes, a rewrite of two bytes. It takes a [`shortcut`] to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
 //! moves and events, the rare ones, out of line.
 //!
 //! The order is a security property: nothing is learned from a frame that the filter refuses.
@@ -13,6 +13,7 @@ use crate::io::Buffer;
 use crate::outbox::Outbox;
 use crate::plan::{At, BridgePlan, Plan};
 use crate::reason::Reason;
+use crate::shortcut;
 use crate::stage::answer::Answer;
 use crate::stage::fit::Fit;
 use crate::stage::{Arrival, admit, answer, filter, fit, forward, guard, learn, police};
@@ -58,13 +59,8 @@ fn judge(
 /// What became of a frame on its way to the egress queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It leaves by this port; it came from `from` and goes to the other side of the same bridge.
-    Forward {
-        /// Egress port.
-        port: usize,
-        /// Where it came in.
-        from: At,
-    },
+    /// It crosses.
+    Forward(Crossing),
     /// Its fragments, which are in the outbox, leave in its place.
     Fragments {
         /// Where it came in.
@@ -72,6 +68,17 @@ pub enum Verdict {
     },
     /// It goes nowhere, and is counted.
     Done,
+}
+
+/// A frame that crosses: it came from one side and goes to the other of the same bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crossing {
+    /// Egress port.
+    pub port: usize,
+    /// Where it came in.
+    pub from: At,
+    /// Its length as it leaves.
+    pub bytes: usize,
 }
 
 /// One worker's own limiters of one bridge.
@@ -148,10 +155,19 @@ pub struct Lane {
     pub outbox: Outbox,
 }
 
-/// Takes one frame all the way: judged, counted and, where it crosses, rewritten for its egress side.
-#[inline]
+/// Takes one frame all the way: judged, counted and, where it crosses, rewritten for its egress side. (The port's books
+/// count what it received by the burst.)
+#[inline(always)]
 pub fn run(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, now: Time) -> Verdict {
-    lane.books.ports[port].received += 1;
+    match shortcut::shortcut(plan, &mut lane.books, port, frame, now) {
+        Some(crossing) => Verdict::Forward(crossing),
+        None => whole_way(plan, lane, port, frame, now),
+    }
+}
+
+/// [`run`] without the shortcut, which must not differ from it in anything but speed.
+#[inline(never)]
+pub fn whole_way(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, now: Time) -> Verdict {
     let (at, ether) = match admitted(plan, port, frame) {
         Ok(admitted) => admitted,
         Err(reason) => return stray(lane, port, frame, reason, now),
@@ -171,7 +187,9 @@ pub fn run(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, n
         way => Ok(way),
     });
     match outcome {
-        Ok(Way::Whole) => Verdict::Forward { port: egress.port, from: at },
+        Ok(Way::Whole) => {
+            Verdict::Forward(Crossing { port: egress.port, from: at, bytes: frame.bytes().len() })
+        }
         Ok(Way::Fragments) => Verdict::Fragments { from: at },
         Ok(Way::Answered) => {
             books.answered += 1;

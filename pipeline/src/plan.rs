@@ -13,6 +13,7 @@ use rules::{Bridge, Mac, Role, Rules, Side, Tags, Vid};
 
 use crate::frame::build::Nonce;
 use crate::frame::icmp6;
+use crate::shortcut::Shortcut;
 use crate::table::bucket::Pool;
 use crate::table::hold::{Hold, OwnAddress};
 use crate::table::mac::{MacTable, Place};
@@ -62,6 +63,8 @@ pub struct BridgePlan {
     pub link_local: [Ipv6Addr; 2],
     /// What our own duplicate address detection carries on each side (RFC 7527).
     pub nonces: [Nonce; 2],
+    /// The way of most frames, by the side that they come from.
+    shortcuts: [Shortcut; 2],
     /// What survives a reload.
     pub tables: Arc<Tables>,
 }
@@ -145,6 +148,7 @@ impl BridgePlan {
         });
         let nonces = Side::BOTH.map(|side| nonce(seed, own[side.index()], 0));
         BridgePlan {
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&rules, own, side)),
             nonces,
             own,
             link_local: own.map(icmp6::link_local),
@@ -175,8 +179,15 @@ impl BridgePlan {
             owners: self.owners.clone(),
             link_local: self.link_local,
             nonces: self.nonces,
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&self.rules, self.own, side)),
             tables: Arc::clone(&self.tables),
         }
+    }
+
+    /// The way of most frames that come in on a side.
+    #[inline]
+    pub(crate) fn shortcut(&self, side: Side) -> &Shortcut {
+        &self.shortcuts[side.index()]
     }
 
     /// The side that a MAC is on: where it is pinned, or was last heard.
@@ -345,8 +356,8 @@ impl Owners {
 #[derive(Debug, Default)]
 pub struct PortMap {
     untagged: Option<At>,
-    /// By VID; empty on a port without tagged sides.
-    single: Box<[Option<At>]>,
+    /// By VID; none on a port without tagged sides.
+    single: Option<Box<[Option<At>; 4096]>>,
     /// (outer, inner, side); a few at the most.
     double: Vec<(Vid, Vid, At)>,
 }
@@ -356,10 +367,8 @@ impl PortMap {
         match tags {
             Tags::Untagged => self.untagged = Some(at),
             Tags::Single(vid) => {
-                if self.single.is_empty() {
-                    self.single = vec![None; 4096].into_boxed_slice();
-                }
-                self.single[usize::from(vid.get())] = Some(at);
+                let sides = self.single.get_or_insert_with(|| Box::new([None; 4096]));
+                sides[usize::from(vid.get())] = Some(at);
             }
             Tags::Double { outer, inner } => self.double.push((outer, inner, at)),
         }
@@ -374,7 +383,7 @@ impl PortMap {
     /// The side of frames with this one tag.
     #[inline]
     pub fn single(&self, vid: u16) -> Option<At> {
-        self.single.get(usize::from(vid)).copied().flatten()
+        self.single.as_ref()?[usize::from(vid & 0xfff)]
     }
 
     /// Some side of the port has a service tag.

@@ -12,7 +12,7 @@ use crate::event::{Notice, Notices};
 use crate::frame::ether;
 use crate::io::{BURST, Buffer, Io};
 use crate::outbox::{Outbox, OwnKind};
-use crate::path::{self, Lane, Limits, Verdict};
+use crate::path::{self, Crossing, Lane, Limits, Verdict};
 use crate::plan::{At, Plan};
 use crate::presence::OwnSend;
 use crate::reason::{Cause, Reason};
@@ -69,17 +69,18 @@ impl Adopt {
 #[derive(Debug)]
 struct Egress<B> {
     frames: Vec<B>,
-    notes: Vec<Sending>,
+    runs: Vec<Run>,
 }
 
-/// A frame on its way, for the books.
+/// Frames one after another that are alike, for the books.
 #[derive(Debug, Clone, Copy)]
-struct Sending {
-    bytes: usize,
+struct Run {
     what: What,
+    frames: usize,
+    bytes: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     /// It came from there.
     Forwarded(At),
@@ -116,7 +117,7 @@ impl<I: Io> Worker<I> {
         let (notices, consumer) = Notices::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(bridge, workers, seed)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
-        let egress = || Egress { frames: Vec::with_capacity(WAITING), notes: Vec::with_capacity(WAITING) };
+        let egress = || Egress { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
             lane: Lane { limits, books, notices, outbox: Outbox::default() },
@@ -159,10 +160,11 @@ impl<I: Io> Worker<I> {
 
     fn burst(&mut self, port: usize, now: Time) {
         let Worker { io, plan, lane, burst, exits } = self;
+        lane.books.ports[port].received += burst.len() as u64;
         for mut frame in burst.drain(..) {
             match path::run(plan, lane, port, &mut frame, now) {
-                Verdict::Forward { port, from } => {
-                    exits.push(io, &mut lane.books, port, frame, What::Forwarded(from))
+                Verdict::Forward(Crossing { port, from, bytes }) => {
+                    exits.push(io, &mut lane.books, port, frame, What::Forwarded(from), bytes)
                 }
                 Verdict::Fragments { from } => {
                     exits.post(io, plan, lane, Some(from));
@@ -198,14 +200,28 @@ impl<I: Io> Worker<I> {
 }
 
 impl<B: Buffer> Exits<B> {
-    #[inline]
-    fn push(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize, frame: B, what: What) {
+    #[inline(always)]
+    fn push(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        books: &mut Books,
+        port: usize,
+        frame: B,
+        what: What,
+        bytes: usize,
+    ) {
         if self.egress[port].frames.len() == WAITING {
             self.send(io, books, port);
         }
-        let egress = &mut self.egress[port];
-        egress.notes.push(Sending { bytes: frame.bytes().len(), what });
-        egress.frames.push(frame);
+        let Egress { frames, runs } = &mut self.egress[port];
+        match runs.last_mut() {
+            Some(run) if run.what == what => {
+                run.frames += 1;
+                run.bytes += bytes;
+            }
+            _ => runs.push(Run { what, frames: 1, bytes }),
+        }
+        frames.push(frame);
     }
 
     /// Puts what the outbox holds on its way. Where it is the fragments of a frame, the first stands for it.
@@ -234,8 +250,11 @@ impl<B: Buffer> Exits<B> {
             .make(bytes)
             .and_then(|mut frame| ether::retag(&mut frame, Tags::Untagged, side.tags).then_some(frame));
         match frame {
-            Some(frame) => self.push(io, books, side.port, frame, what),
-            None => count(&mut books.sides, Sending { bytes: 0, what }, false),
+            Some(frame) => {
+                let bytes = frame.bytes().len();
+                self.push(io, books, side.port, frame, what, bytes);
+            }
+            None => refuse(&mut books.sides, what, 1),
         }
     }
 
@@ -254,37 +273,55 @@ impl<B: Buffer> Exits<B> {
     /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
     /// is dropped.
     fn send(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize) {
-        let Egress { frames, notes } = &mut self.egress[port];
+        let Egress { frames, runs } = &mut self.egress[port];
         io.transmit(port, frames);
-        let taken = notes.len() - frames.len();
-        books.ports[port].transmitted += taken as u64;
-        for (place, sending) in notes.drain(..).enumerate() {
-            count(&mut books.sides, sending, place < taken);
+        // what the queue did not take is the end of what it was offered
+        let mut refused = frames.iter().rev();
+        for run in runs.drain(..).rev() {
+            let (mut left, mut bytes) = (run.frames, run.bytes);
+            for frame in refused.by_ref().take(run.frames) {
+                left -= 1;
+                bytes -= frame.bytes().len();
+            }
+            books.ports[port].transmitted += left as u64;
+            take(&mut books.sides, Run { frames: left, bytes, ..run });
+            refuse(&mut books.sides, run.what, run.frames - left);
         }
         io.discard(frames);
     }
 }
 
-/// Books a frame that the queue took, or did not.
-#[inline]
-fn count(sides: &mut [[SideBooks; 2]], Sending { bytes, what }: Sending, taken: bool) {
-    let to = match what {
+/// Where a frame goes.
+fn destination(what: What) -> At {
+    match what {
         What::Forwarded(from) => At { side: from.side.other(), ..from },
         What::Own(_, at) => at,
-    };
-    let sides = &mut sides[usize::from(to.bridge)];
-    match (what, taken) {
-        (What::Forwarded(from), true) => sides[from.side.index()].forwarded += 1,
-        (What::Forwarded(from), false) => sides[from.side.index()].dropped[Reason::TxFull.index()] += 1,
-        (What::Own(OwnKind::Reply, _), true) => sides[to.side.index()].replies += 1,
-        (What::Own(OwnKind::Probe, _), true) => sides[to.side.index()].probes += 1,
-        (What::Own(OwnKind::Fragment, _), true) => sides[to.side.index()].fragments += 1,
-        (What::Own(..), false) => sides[to.side.index()].cause(Cause::OwnLost),
     }
-    if taken {
-        let to = &mut sides[to.side.index()];
-        to.transmitted += 1;
-        to.transmitted_bytes += bytes as u64;
+}
+
+/// Books frames that the queue took.
+fn take(sides: &mut [[SideBooks; 2]], Run { what, frames, bytes }: Run) {
+    let at = destination(what);
+    let sides = &mut sides[usize::from(at.bridge)];
+    let counter = match what {
+        What::Forwarded(from) => &mut sides[from.side.index()].forwarded,
+        What::Own(OwnKind::Reply, _) => &mut sides[at.side.index()].replies,
+        What::Own(OwnKind::Probe, _) => &mut sides[at.side.index()].probes,
+        What::Own(OwnKind::Fragment, _) => &mut sides[at.side.index()].fragments,
+    };
+    *counter += frames as u64;
+    let to = &mut sides[at.side.index()];
+    to.transmitted += frames as u64;
+    to.transmitted_bytes += bytes as u64;
+}
+
+/// Books frames that the queue did not take, or that there was no buffer for.
+fn refuse(sides: &mut [[SideBooks; 2]], what: What, frames: usize) {
+    let at = destination(what);
+    let sides = &mut sides[usize::from(at.bridge)];
+    match what {
+        What::Forwarded(from) => sides[from.side.index()].dropped[Reason::TxFull.index()] += frames as u64,
+        What::Own(..) => sides[at.side.index()].causes[Cause::OwnLost.index()] += frames as u64,
     }
 }
 

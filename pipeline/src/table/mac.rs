@@ -334,6 +334,12 @@ impl MacTable {
         self.learn_change(mac, side, now, rules, new_token)
     }
 
+    /// The address is known on this side and was heard in this very tick: learning it would write nothing.
+    #[inline]
+    pub fn is_fresh(&self, mac: Mac, side: Side, now: Time, rules: &Macs) -> bool {
+        self.word(mac) == Some(Word::heard(mac, side, self.tick(now, rules)))
+    }
+
     /// Reads a word of each set that `mac` can be in, so that the caches have them soon. For a first pass over a burst;
     /// the result has no meaning.
     #[inline]

@@ -15,7 +15,9 @@ pub const G2: &str = "02aa0000000102bb0000000286dd6000000000203aff200107fa0003ca
 
 /// Ca: answering.
 pub fn ca() -> Config {
-    Config::c0().with("arp: { mode: bridge }", "arp: { mode: answer }").with("nd: { mode: bridge }", "nd: { mode: answer }")
+    Config::c0()
+        .with("arp: { mode: bridge }", "arp: { mode: answer }")
+        .with("nd: { mode: bridge }", "nd: { mode: answer }")
 }
 
 #[test]

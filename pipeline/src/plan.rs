@@ -148,11 +148,11 @@ impl BridgePlan {
         });
         let nonces = Side::BOTH.map(|side| nonce(seed, own[side.index()], 0));
         BridgePlan {
-            shortcuts: Side::BOTH.map(|side| Shortcut::new(&rules, own, side)),
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&rules, side)),
             nonces,
             own,
             link_local: own.map(icmp6::link_local),
-            pins: Pins::new(&rules.members),
+            pins: Pins::new(&rules.members, own),
             owners: Owners::new(&rules),
             tables,
             removed: false,
@@ -179,7 +179,7 @@ impl BridgePlan {
             owners: self.owners.clone(),
             link_local: self.link_local,
             nonces: self.nonces,
-            shortcuts: Side::BOTH.map(|side| Shortcut::new(&self.rules, self.own, side)),
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&self.rules, side)),
             tables: Arc::clone(&self.tables),
         }
     }

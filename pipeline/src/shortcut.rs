@@ -14,7 +14,6 @@ use crate::io::Buffer;
 use crate::path::Crossing;
 use crate::plan::{BridgePlan, Plan};
 use crate::table::mac::Place;
-use crate::table::pins::Pin;
 use crate::time::Time;
 
 /// Encapsulating security payload: nothing to be seen in it.
@@ -28,8 +27,6 @@ const SEEN: usize = MIN_FRAME;
 /// What the shortcut needs to know of a side, all in one place.
 #[derive(Debug)]
 pub struct Shortcut {
-    /// Both sides' own MACs.
-    own: [Mac; 2],
     /// Of the peering prefixes.
     broadcasts: Box<[Ipv4Addr]>,
     /// What both sides carry behind the layer-2 header, in bytes; 0 where there is no shortcut.
@@ -46,7 +43,7 @@ pub struct Shortcut {
 
 impl Shortcut {
     /// From this side to the other.
-    pub fn new(rules: &Bridge, own: [Mac; 2], side: Side) -> Shortcut {
+    pub fn new(rules: &Bridge, side: Side) -> Shortcut {
         let (from, to) = (rules.side(side), rules.side(side.other()));
         let vid = match (from.tags, to.tags) {
             (Tags::Single(_), Tags::Single(vid)) => Some(vid.get()),
@@ -55,7 +52,6 @@ impl Shortcut {
         };
         let broadcasts = rules.peering4.iter().filter(|prefix| prefix.prefix_len() <= 30);
         Shortcut {
-            own,
             broadcasts: broadcasts.map(|prefix| prefix.broadcast()).collect(),
             room: vid.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
             port: to.port,
@@ -110,9 +106,7 @@ fn crosses<const L3: usize>(bridge: &BridgePlan, side: Side, bytes: &[u8], now: 
     let src = u64::from_be_bytes(*head[4..].first_chunk()?) & 0xffff_ffff_ffff;
     let (dst, src) = (Mac::from_u64(dst), Mac::from_u64(src));
     let carried = bytes.len() - L3;
-    let stations = src.is_station() & dst.is_station() & (src != dst) & (dst.as_u64() >> 8 != EXTREME);
-    let ours = rules.own.contains(&src) | rules.own.contains(&dst);
-    if !stations | ours | (carried > rules.room) {
+    if (carried > rules.room) | (dst.as_u64() >> 8 == EXTREME) {
         return None;
     }
     let plain = match [head[L3 - 2], head[L3 - 1]] {
@@ -120,6 +114,7 @@ fn crosses<const L3: usize>(bridge: &BridgePlan, side: Side, bytes: &[u8], now: 
         IPV6 => ipv6(rules, bytes[L3..].first_chunk()?, carried),
         _ => false,
     };
+    // Who is known is a station, neither a group nor we ourselves, and not on both sides: no need to look at that.
     (plain && is_here(bridge, rules, src, side, now) && is_there(bridge, rules, dst, side.other(), now))
         .then_some(())
 }
@@ -134,9 +129,9 @@ const EXTREME: u64 = 0x00_e02b_0000;
 #[inline(always)]
 fn ipv4(rules: &Shortcut, b: &[u8; 24], carried: usize) -> bool {
     let total = usize::from(u16::from_be_bytes([b[2], b[3]]));
-    let (words, _) = b.as_chunks::<4>();
-    // in whatever byte order: RFC 1071 §2 (B)
-    let sum: u64 = words[..5].iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    // in whatever byte order, 32 bits at a time: RFC 1071 §2 (B), (C)
+    let word = |at: usize| u64::from(u32::from_ne_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]));
+    let sum = word(0) + word(4) + word(8) + word(12) + word(16);
     let sum = (sum >> 16) + (sum & 0xffff);
     let sum = (sum >> 16) + (sum & 0xffff);
     let right = (sum == 0xffff) | (sum == 0x1_fffe);
@@ -194,21 +189,17 @@ const HOSTS: [bool; 256] = {
 /// The source is known here, and nothing about it would have to be written.
 #[inline(always)]
 fn is_here(bridge: &BridgePlan, rules: &Shortcut, src: Mac, side: Side, now: Time) -> bool {
-    match bridge.pins.get(src) {
-        Some(Pin::To(pinned)) => pinned == side,
-        Some(Pin::Roaming) => bridge.tables.macs.is_fresh(src, side, now, &bridge.rules.macs),
-        None => rules.learned && bridge.tables.macs.is_fresh(src, side, now, &bridge.rules.macs),
-    }
+    bridge.pins.is_pinned_or(src, side, |member| {
+        (member || (rules.learned && src.is_station()))
+            && bridge.tables.macs.is_fresh(src, side, now, &bridge.rules.macs)
+    })
 }
 
 /// The destination is known across the bridge.
 #[inline(always)]
 fn is_there(bridge: &BridgePlan, rules: &Shortcut, dst: Mac, side: Side, now: Time) -> bool {
-    let learned = || bridge.tables.macs.lookup(dst, now, &bridge.rules.macs);
-    let there = Some(Place::Side(side));
-    match bridge.pins.get(dst) {
-        Some(Pin::To(pinned)) => pinned == side,
-        Some(Pin::Roaming) => learned() == there,
-        None => rules.learned && learned() == there,
-    }
+    bridge.pins.is_pinned_or(dst, side, |member| {
+        (member || (rules.learned && dst.is_station()))
+            && bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) == Some(Place::Side(side))
+    })
 }

@@ -80,7 +80,7 @@ struct Run {
     bytes: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum What {
     /// It came from there.
     Forwarded(At),
@@ -163,9 +163,7 @@ impl<I: Io> Worker<I> {
         lane.books.ports[port].received += burst.len() as u64;
         for mut frame in burst.drain(..) {
             match path::run(plan, lane, port, &mut frame, now) {
-                Verdict::Forward(Crossing { port, from, bytes }) => {
-                    exits.push(io, &mut lane.books, port, frame, What::Forwarded(from), bytes)
-                }
+                Verdict::Forward(crossing) => exits.cross(io, &mut lane.books, frame, crossing),
                 Verdict::Fragments { from } => {
                     exits.post(io, plan, lane, Some(from));
                     exits.discard.push(frame);
@@ -200,7 +198,24 @@ impl<I: Io> Worker<I> {
 }
 
 impl<B: Buffer> Exits<B> {
+    /// The way of nearly every frame: it joins the run of those before it.
     #[inline(always)]
+    fn cross(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, frame: B, crossing: Crossing) {
+        let Crossing { port, from, bytes } = crossing;
+        let Egress { frames, runs } = &mut self.egress[port];
+        if let Some(Run { what: What::Forwarded(before), frames: count, bytes: sum }) = runs.last_mut()
+            && *before == from
+            && frames.len() < WAITING
+        {
+            *count += 1;
+            *sum += bytes;
+            frames.push(frame);
+        } else {
+            self.push(io, books, port, frame, What::Forwarded(from), bytes);
+        }
+    }
+
+    #[inline(never)]
     fn push(
         &mut self,
         io: &mut impl Io<Buffer = B>,
@@ -214,13 +229,7 @@ impl<B: Buffer> Exits<B> {
             self.send(io, books, port);
         }
         let Egress { frames, runs } = &mut self.egress[port];
-        match runs.last_mut() {
-            Some(run) if run.what == what => {
-                run.frames += 1;
-                run.bytes += bytes;
-            }
-            _ => runs.push(Run { what, frames: 1, bytes }),
-        }
+        runs.push(Run { what, frames: 1, bytes });
         frames.push(frame);
     }
 

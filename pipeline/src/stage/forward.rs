@@ -27,6 +27,7 @@ pub fn forward(
         Some(Pin::To(there)) => return across(side, there),
         // also where it was learned under rules that a reload has replaced
         None if bridge.rules.admission == Admission::Members => return Err(Reason::DstNotMember),
+        Some(Pin::Own) => return Err(Reason::ToUsNotOurs), // `answer` has ended it
         Some(Pin::Roaming) | None => {}
     }
     match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {

@@ -30,7 +30,8 @@ pub fn learn(
 ) -> Result<(), Reason> {
     match bridge.pins.get(src) {
         Some(Pin::To(pinned)) if pinned == side => Ok(()),
-        Some(Pin::To(_)) => {
+        // our own on either side is refused by `guard`
+        Some(Pin::To(_) | Pin::Own) => {
             notes.event(EventKind::MacWrongSide);
             Err(Reason::MacWrongSide)
         }

@@ -22,6 +22,7 @@ mod oracle;
 mod queue;
 mod reload;
 mod reserved;
+mod shortcut;
 mod stations;
 mod storm;
 mod tags;

@@ -1,0 +1,155 @@
+//! The shortcut of the fast path and the whole way are one: the same verdicts, bytes and books, whatever comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::books::Books;
+use pipeline::event::Notices;
+use pipeline::io::Buffer;
+use pipeline::io::mem::Packet;
+use pipeline::outbox::Outbox;
+use pipeline::path::{Lane, Limits, Verdict, run, whole_way};
+use pipeline::plan::Plan;
+use pipeline::time::Time;
+use proptest::prelude::*;
+
+use crate::frames::*;
+use crate::harness::*;
+
+/// A plan and a worker's lane, as a worker holds them.
+struct Rig {
+    plan: Arc<Plan>,
+    lane: Lane,
+}
+
+impl Rig {
+    fn new(config: &Config) -> Rig {
+        let plan = Plan::new(config.rules(), None, &[], 0);
+        let limits = plan.bridges.iter().map(|bridge| Limits::new(bridge, 1, 0)).collect();
+        let books = Books::new(plan.ports.len(), plan.bridges.len());
+        let notices = Notices::queue(1 << 16).0;
+        Rig { plan: Arc::new(plan), lane: Lane { limits, books, notices, outbox: Outbox::default() } }
+    }
+}
+
+/// A frame, a time to wait before it, and the port that receives it.
+type Step = (Vec<u8>, u64, usize);
+
+fn same(config: &Config, steps: &[Step]) -> usize {
+    let (mut quick, mut whole) = (Rig::new(config), Rig::new(config));
+    let mut now = Time::from_nanos(5_000_000_000);
+    let mut forwarded = 0;
+    for (frame, wait, port) in steps {
+        now = now.after(Duration::from_millis(*wait));
+        let (mut a, mut b) = (Packet::new(frame), Packet::new(frame));
+        let one = run(&quick.plan, &mut quick.lane, *port, &mut a, now);
+        let two = whole_way(&whole.plan, &mut whole.lane, *port, &mut b, now);
+        assert_eq!(one, two, "{frame:02x?}");
+        assert_eq!(a.bytes(), b.bytes());
+        assert_eq!(quick.lane.books, whole.lane.books, "{frame:02x?}");
+        forwarded += usize::from(matches!(one, Verdict::Forward(_)));
+        quick.lane.outbox.clear();
+        whole.lane.outbox.clear();
+    }
+    forwarded
+}
+
+fn configs() -> Vec<Config> {
+    let untagged =
+        |config: Config| config.with("trunk0, vlan: 10, ", "trunk0, ").with("trunk1, vlan: 20, ", "trunk1, ");
+    let roaming = Config::c0().with("#more", "- { name: R, mac: \"02:cc:00:00:00:01\" }\n      #more");
+    vec![
+        Config::c0(),
+        Config::cd(),
+        Config::cm(),
+        untagged(Config::c0()),
+        untagged(Config::cd()),
+        Config::c0().plus("drain: true"),
+        Config::cd().plus("unknown_unicast: drop"),
+        roaming,
+    ]
+}
+
+/// Stations, known and not, and what is none.
+const MACS: [[u8; 6]; 11] = [
+    A,
+    B,
+    station(0x0000_0001),
+    station(0x0000_0002),
+    MAC_M,
+    MAC_W,
+    BROADCAST,
+    [0; 6],
+    [0x00, 0xe0, 0x2b, 0, 0, 0x04],
+    [0x33, 0x33, 0, 0, 0, 1],
+    [0x01, 0x80, 0xc2, 0, 0, 0],
+];
+
+const HOSTS4: [&str; 7] =
+    ["192.0.2.1", "198.51.100.2", "202.7.0.10", "202.7.1.255", "127.0.0.1", "224.0.0.5", "255.255.255.255"];
+const HOSTS6: [&str; 6] = ["2001:db8::1", "2001:7fa:3:ca07::a", "fe80::a", "::1", "::", "ff02::1"];
+const PORTS: [u16; 7] = [4000, 179, 67, 68, 546, 547, 53];
+
+fn mostly<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    prop_oneof![4 => Just(all[0]), 4 => Just(all[1]), 3 => proptest::sample::select(all)]
+}
+
+prop_compose! {
+    fn packets()(
+        dst in mostly(&MACS), src in mostly(&MACS),
+        v4 in (mostly(&HOSTS4), mostly(&HOSTS4)), v6 in (mostly(&HOSTS6), mostly(&HOSTS6)), is_v4 in any::<bool>(),
+        ports in (mostly(&PORTS), mostly(&PORTS)), protocol in proptest::sample::select(vec![17u8, 17, 6, 50, 1, 47, 58, 44]),
+        size in prop_oneof![6 => 0usize..60, 1 => 1300usize..1480], tag in 0usize..4,
+        edits in proptest::collection::vec((0usize..80, any::<u8>()), 0..3), cut in prop_oneof![9 => Just(usize::MAX), 1 => 0usize..90],
+        wait in prop_oneof![8 => 0u64..3, 1 => 200u64..400, 1 => 900u64..3000], port in 0usize..2,
+    ) -> Step {
+        let data = udp(ports.0, ports.1, &vec![0x5a; size]);
+        let (ethertype, packet) = if is_v4 {
+            (0x0800, ipv4(v4.0, v4.1, protocol, &data))
+        } else {
+            (0x86dd, ipv6(v6.0, v6.1, protocol, 64, &data))
+        };
+        let mut frame = ether(dst, src, ethertype, &packet);
+        if frame.len() < 60 {
+            frame.resize(60, 0);
+        }
+        // the right tag of the port mostly, or the other's, or none
+        let vid = [10, 20][(port + usize::from(tag == 3)) % 2];
+        if tag > 0 {
+            frame = with_tags(&frame, &[(0x8100, 0xe000 | vid)]);
+        }
+        for (at, value) in edits {
+            if let Some(byte) = frame.get_mut(at) {
+                *byte = value;
+            }
+        }
+        frame.truncate(cut);
+        (frame, wait, port)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_shortcut_and_the_whole_way_are_one(
+        steps in proptest::collection::vec(packets(), 1..40), config in proptest::sample::select(configs())
+    ) {
+        same(&config, &steps);
+    }
+}
+
+#[test]
+fn plain_unicast_between_known_stations_takes_the_shortcut() {
+    for (config, frame) in [
+        (Config::c0(), with_tags(&unicast(B, A), &[(0x8100, 0xb00a)])),
+        (Config::c0(), with_tags(&unicast6(B, A), &[(0x8100, 10)])),
+    ] {
+        assert_eq!(same(&config, &[(frame.clone(), 0, 0)]), 1);
+        let mut rig = Rig::new(&config);
+        let mut packet = Packet::new(&frame);
+        let now = Time::from_nanos(1);
+        let taken = pipeline::shortcut::shortcut(&rig.plan, &mut rig.lane.books, 0, &mut packet, now);
+        assert!(taken.is_some(), "{frame:02x?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The packet's way. [`judge`] is the map: the stages in order, one call a line.
+//! The packet's way. `judge` is the map: the stages in order, one call a line.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
 //! table probes, a rewrite of two bytes. It takes a [`shortcut`] to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,

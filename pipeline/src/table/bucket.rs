@@ -159,13 +159,14 @@ struct Set {
 impl Set {
     const WAYS: usize = 8;
 
-    /// The bucket of `key`. Where it has none it takes over the fullest: a full one says nothing that a new one would not, and
-    /// where none is full nobody gains tokens by crowding the set.
+    /// The bucket of `key`. Where it has none it takes the place of the fullest: a full one says nothing that a new one would
+    /// not.
     fn bucket(&mut self, key: u64, now: Time, rate: Rate) -> &mut Bucket {
         let way = self.keys.iter().position(|&k| k == key).unwrap_or_else(|| {
             let level = |&way: &usize| grown(self.buckets[way].level, now.since(self.buckets[way].at), rate);
             let fullest = (0..Set::WAYS).max_by_key(level).unwrap_or(0);
             self.keys[fullest] = key;
+            self.buckets[fullest] = Bucket::FULL;
             fullest
         });
         &mut self.buckets[way]

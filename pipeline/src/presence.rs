@@ -3,10 +3,10 @@
 //! wants sent it gives back.
 
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use rules::{Mac, Side};
+use rules::Side;
 
 use crate::event::{Claim, Event, EventKind, Notice, Probe};
 use crate::frame::build::{self, Advertisement};
@@ -78,7 +78,8 @@ pub struct Presence {
 struct Bridge {
     writer: Writer,
     defended: HashMap<(OwnAddress, Side), Time>,
-    detection: HashMap<OwnAddress, Detection>,
+    /// With the address that was looked for: a reload may give another.
+    detection: HashMap<OwnAddress, (IpAddr, Detection)>,
     loops: Loops,
 }
 
@@ -150,8 +151,8 @@ impl Presence {
         let loops = &mut self.bridges[probe.at.0].loops;
         let detection = bridge.nonces.contains(&probe.nonce);
         let ours = loops.sent[probe.sent.index()].contains(&probe.nonce);
-        let event =
-            |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac: Mac::ZERO };
+        let mac = bridge.own(probe.sent);
+        let event = |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac };
         match (ours, probe.sent == probe.at.1) {
             // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
             _ if detection => tell.push(Tell::Event(event(EventKind::LoopSuspected))),
@@ -171,7 +172,7 @@ impl Presence {
         let (slot, side) = claim.at;
         let bridge = &plan.bridges[slot];
         let state = &mut self.bridges[slot];
-        if let Some(detection @ Detection::Looking(..)) = state.detection.get_mut(&claim.address) {
+        if let Some((_, detection @ Detection::Looking(..))) = state.detection.get_mut(&claim.address) {
             *detection = Detection::Duplicate;
             let Claim { time, at, port, mac, .. } = *claim;
             tell.push(Tell::Event(Event { time, port, at: Some(at), kind: EventKind::OwnDuplicate, mac }));
@@ -238,7 +239,13 @@ impl Bridge {
             if v6.is_none() && (address != OwnAddress::V4 || v4.is_none()) {
                 continue;
             }
-            let state = self.detection.entry(address).or_insert(Detection::Looking(DETECTIONS, now));
+            let Some(wanted) = v6.map(IpAddr::V6).or(v4.map(IpAddr::V4)) else { continue };
+            let fresh = (wanted, Detection::Looking(DETECTIONS, now));
+            let known = self.detection.entry(address).or_insert(fresh);
+            if known.0 != wanted {
+                *known = fresh;
+            }
+            let (_, state) = known;
             bridge.tables.hold.silence(address, *state != Detection::Ours);
             let Detection::Looking(left, due) = *state else { continue };
             if now < due {
@@ -335,6 +342,7 @@ impl Loops {
             }
             Some(until) if now >= until && self.clean >= IN_A_ROW => {
                 self.held = None;
+                self.clean = 0; // whether it stays away shows from here on
                 bridge.tables.hold.hold_flooding(false);
                 tell.push(Tell::Event(event(EventKind::LoopHealed)));
             }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::{Idle, Mac, Tags};
+use rules::{Idle, Mac};
 
 use crate::books::{Books, SideBooks};
 use crate::event::{Notice, Notices};
@@ -88,6 +88,15 @@ enum What {
     Own(OwnKind, At),
 }
 
+/// A frame that the bridge makes itself: untagged bytes, and the priority bits that its tag gets.
+#[derive(Debug, Clone, Copy)]
+struct Made<'a> {
+    at: At,
+    what: What,
+    priority: u16,
+    bytes: &'a [u8],
+}
+
 /// Frames that wait at a port at the most: a burst, and as many again of our own.
 const WAITING: usize = 2 * BURST;
 
@@ -165,7 +174,8 @@ impl<I: Io> Worker<I> {
             match path::run(plan, lane, port, &mut frame, now) {
                 Verdict::Forward(crossing) => exits.cross(io, &mut lane.books, frame, crossing),
                 Verdict::Fragments { from } => {
-                    exits.post(io, plan, lane, Some(from));
+                    let tags = plan.bridge(from).rules.side(from.side).tags;
+                    exits.post(io, plan, lane, Some((from, ether::priority(frame.bytes(), tags))));
                     exits.discard.push(frame);
                 }
                 Verdict::Done => exits.discard.push(frame),
@@ -181,7 +191,8 @@ impl<I: Io> Worker<I> {
     pub fn send_own(&mut self, frames: &[OwnSend]) {
         let Worker { io, plan, lane, exits, .. } = self;
         for own in frames {
-            exits.make(io, plan, &mut lane.books, own.at, What::Own(own.kind, own.at), &own.bytes);
+            let what = What::Own(own.kind, own.at);
+            exits.make(io, plan, &mut lane.books, Made { at: own.at, what, priority: 0, bytes: &own.bytes });
         }
         exits.flush(io, &mut lane.books);
     }
@@ -233,31 +244,26 @@ impl<B: Buffer> Exits<B> {
         frames.push(frame);
     }
 
-    /// Puts what the outbox holds on its way. Where it is the fragments of a frame, the first stands for it.
+    /// Puts what the outbox holds on its way. Where it is the fragments of a frame, of this place and priority, the first
+    /// stands for it, and all keep its priority.
     #[cold]
-    fn post(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, lane: &mut Lane, mut whole: Option<At>) {
+    fn post(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, lane: &mut Lane, whole: Option<(At, u16)>) {
         let Lane { outbox, books, .. } = lane;
+        let (mut from, priority) = whole.unzip();
         for own in outbox.frames() {
-            let what = whole.take().map_or(What::Own(own.kind, own.at), What::Forwarded);
-            self.make(io, plan, books, own.at, what, &own.bytes);
+            let what = from.take().map_or(What::Own(own.kind, own.at), What::Forwarded);
+            let priority = priority.unwrap_or(0);
+            self.make(io, plan, books, Made { at: own.at, what, priority, bytes: &own.bytes });
         }
         outbox.clear();
     }
 
     /// A frame of our own, tagged for its side, on its way; without a buffer it is lost, and counted.
-    fn make(
-        &mut self,
-        io: &mut impl Io<Buffer = B>,
-        plan: &Plan,
-        books: &mut Books,
-        at: At,
-        what: What,
-        bytes: &[u8],
-    ) {
+    fn make(&mut self, io: &mut impl Io<Buffer = B>, plan: &Plan, books: &mut Books, made: Made<'_>) {
+        let Made { at, what, priority, bytes } = made;
         let side = plan.bridge(at).rules.side(at.side);
-        let frame = io
-            .make(bytes)
-            .and_then(|mut frame| ether::retag(&mut frame, Tags::Untagged, side.tags).then_some(frame));
+        let frame =
+            io.make(bytes).and_then(|mut frame| ether::tag(&mut frame, side.tags, priority).then_some(frame));
         match frame {
             Some(frame) => {
                 let bytes = frame.bytes().len();

@@ -105,16 +105,29 @@ pub fn retag(frame: &mut impl Buffer, from: Tags, to: Tags) -> bool {
             set_vid(frame.bytes_mut(), 0, vid);
             true
         }
-        _ => change_depth(frame, from, to),
+        _ => {
+            let priority = priority(frame.bytes(), from);
+            change_depth(frame, from, to, priority)
+        }
     }
 }
 
-fn change_depth(frame: &mut impl Buffer, from: Tags, to: Tags) -> bool {
-    let priority = match from {
+/// Tags an untagged frame of our own for a side, with these [priority] bits. `false` as in [`retag`].
+#[must_use]
+pub fn tag(frame: &mut impl Buffer, to: Tags, priority: u16) -> bool {
+    change_depth(frame, Tags::Untagged, to, priority)
+}
+
+/// PCP and DEI of a frame with a side's tags, in their place in a TCI: 0 without tags.
+pub fn priority(frame: &[u8], tags: Tags) -> u16 {
+    match tags {
         Tags::Untagged => 0,
         // the innermost tag is the customer's, so its priority is the one to keep
-        _ => word_at(frame.bytes(), MACS + TAG * (from.depth() - 1) + 2).unwrap_or(0) & 0xf000,
-    };
+        _ => word_at(frame, MACS + TAG * (tags.depth() - 1) + 2).unwrap_or(0) & 0xf000,
+    }
+}
+
+fn change_depth(frame: &mut impl Buffer, from: Tags, to: Tags, priority: u16) -> bool {
     let (was, will) = (from.depth(), to.depth());
     if will > was {
         if !frame.grow_front(TAG * (will - was)) {

@@ -107,8 +107,8 @@ fn hear_owner(arrival: &Arrival<'_>, packet: &Packet, notes: &mut Notes<'_>) {
     };
     let Some((address, mac, said)) = said else { return };
     let anycast = matches!(address, IpAddr::V6(address) if bridge.anycast(address).is_some());
-    if anycast || bridge.is_own(address) {
-        return; // several owners, or ourselves
+    if anycast || bridge.is_own(address) || bridge.owners.is_foreign(address, &[mac]) {
+        return; // several owners; ourselves; or a claim that `conflict: pass` let through, and nobody need believe
     }
     let heard = Heard { time: arrival.now, address, mac, said };
     if !bridge.tables.neighbours.knows(&heard) {

@@ -226,8 +226,7 @@ impl Writer {
         match table.find(wanted) {
             None => self.insert(table, rules, wanted, heard),
             Some((slot, known)) if known.contested => {
-                self.contested(&table.entries[slot], wanted, known, heard);
-                Change::None
+                self.contested(&table.entries[slot], rules, (wanted, known), heard)
             }
             Some((slot, known)) if known.mac == heard.mac => {
                 table.entries[slot].write(wanted, &renewed(known, heard));
@@ -244,37 +243,51 @@ impl Writer {
     fn insert(&mut self, table: &NeighbourTable, rules: &Neighbours, wanted: u128, heard: &Heard) -> Change {
         let free =
             table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
-        let owned = self.owned.get(&heard.mac).copied().unwrap_or(0);
-        let (Some(slot), true) = (free, self.entries < rules.capacity && owned < rules.per_mac) else {
+        let room = self.entries < rules.capacity && self.owned(heard.mac) < rules.per_mac;
+        let (Some(slot), true) = (free, room) else {
             self.refused += 1;
             return Change::Full;
         };
         self.entries += 1;
-        self.owned.insert(heard.mac, owned + 1);
-        // an exchange's stations are routers, until one says otherwise
-        let blank = Neighbour {
-            mac: heard.mac,
-            router: true,
-            overrides: false,
-            contested: false,
-            confirmed: heard.time,
-        };
-        table.entries[slot].write(wanted, &renewed(blank, heard));
+        *self.owned.entry(heard.mac).or_default() += 1;
+        table.entries[slot].write(wanted, &first(heard));
         Change::None
     }
 
     /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute.
-    fn contested(&mut self, entry: &Entry, wanted: u128, known: Neighbour, heard: &Heard) {
+    fn contested(
+        &mut self,
+        entry: &Entry,
+        rules: &Neighbours,
+        (wanted, known): (u128, Neighbour),
+        heard: &Heard,
+    ) -> Change {
         let (last, since) = *self.contests.entry(wanted).or_insert((heard.mac, heard.time));
         if last != heard.mac {
             self.contests.insert(wanted, (heard.mac, heard.time));
-        } else if heard.time.since(since) >= ALONE {
-            self.contests.remove(&wanted);
+            return Change::None;
+        }
+        if heard.time.since(since) < ALONE {
+            return Change::None;
+        }
+        let settled = if known.mac == heard.mac {
+            renewed(Neighbour { contested: false, ..known }, heard)
+        } else {
+            if self.owned(heard.mac) >= rules.per_mac {
+                self.refused += 1;
+                return Change::Full;
+            }
             self.disown(known.mac);
             *self.owned.entry(heard.mac).or_default() += 1;
-            let settled = Neighbour { mac: heard.mac, contested: false, ..known };
-            entry.write(wanted, &renewed(settled, heard));
-        }
+            first(heard) // what the other one said of itself is not this one's
+        };
+        self.contests.remove(&wanted);
+        entry.write(wanted, &settled);
+        Change::None
+    }
+
+    fn owned(&self, mac: Mac) -> u32 {
+        self.owned.get(&mac).copied().unwrap_or(0)
     }
 
     /// Forgets owners that were not heard for `age`.
@@ -289,6 +302,8 @@ impl Writer {
         for entry in &table.entries {
             if let Some((number, known)) = entry.read()
                 && number != 0
+                // a contest goes on for as long as somebody speaks
+                && self.contests.get(&number).is_none_or(|(_, since)| now.since(*since) >= age)
                 && now.since(known.confirmed) >= age
             {
                 entry.write(0, &FREE);
@@ -309,6 +324,12 @@ impl Writer {
     }
 }
 
+/// What an owner's first word makes known of it. An exchange's stations are routers, until one says otherwise.
+fn first(heard: &Heard) -> Neighbour {
+    let Heard { mac, time: confirmed, .. } = *heard;
+    renewed(Neighbour { mac, router: true, overrides: false, contested: false, confirmed }, heard)
+}
+
 fn renewed(known: Neighbour, heard: &Heard) -> Neighbour {
     let confirmed = known.confirmed.max(heard.time);
     match heard.said {
@@ -318,3 +339,8 @@ fn renewed(known: Neighbour, heard: &Heard) -> Neighbour {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;

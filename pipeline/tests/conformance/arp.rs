@@ -25,17 +25,11 @@ fn c(op: u16, spa: &str, tpa: &str) -> Vec<u8> {
     frame(BROADCAST, C, &arp(op, C, spa, [0; 6], tpa))
 }
 
-/// G5 of the golden frames.
-const G5: [u8; 42] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0, 0, 0, 1, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, 0x02,
-    0xaa, 0, 0, 0, 1, 0xca, 7, 0, 0x0a, 0, 0, 0, 0, 0, 0, 0xca, 7, 0, 0x14,
-];
-
 #[test]
 fn f65_request_crosses() {
     let mut bench = bench();
-    assert_eq!(arp_request(A, "202.7.0.10", "202.7.0.20"), G5);
-    bench.crosses(M, &G5);
+    assert_eq!(arp_request(A, "202.7.0.10", "202.7.0.20"), golden(5));
+    bench.crosses(M, &golden(5));
     let report = bench.report();
     assert_eq!(report.events, []);
     assert_eq!((report.replies, report.probes), (0, 0));
@@ -44,7 +38,7 @@ fn f65_request_crosses() {
 #[test]
 fn f65_the_mac_is_learned() {
     let mut bench = Config::cd().bench();
-    bench.crosses(M, &G5);
+    bench.crosses(M, &golden(5));
     assert_eq!(bench.cause("mac_new"), 1);
     bench.crosses(W, &unicast(A, B));
     assert_eq!(bench.cause("unknown_flooded"), 0);
@@ -354,7 +348,7 @@ fn conflict_any_mac_of_the_member_is_the_member() {
 fn conflict_is_by_address_not_by_side() {
     // the address's owner on the wrong side is refused for its MAC, not for its claim
     let mut bench = bench();
-    bench.drops(W, &G5, "mac_wrong_side");
+    bench.drops(W, &golden(5), "mac_wrong_side");
     assert_eq!(bench.events(), [("mac_wrong_side".to_owned(), mac(A))]);
 }
 

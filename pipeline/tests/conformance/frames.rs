@@ -133,3 +133,75 @@ pub fn unicast6(dst: [u8; 6], src: [u8; 6]) -> Vec<u8> {
     let payload = udp(4000, 5000, b"sluice: twenty bytes");
     ether(dst, src, 0x86dd, &ipv6("2001:db8:1::1", "2001:db8:2::2", 17, 64, &payload))
 }
+
+/// A record of the golden capture, from 1.
+pub fn golden(record: usize) -> Vec<u8> {
+    let mut rest = &include_bytes!("golden.pcap")[24..];
+    for _ in 1..record {
+        rest = &rest[16 + captured(rest)..];
+    }
+    rest[16..16 + captured(rest)].to_vec()
+}
+
+/// Captured length of the record that begins here.
+fn captured(record: &[u8]) -> usize {
+    u32::from_le_bytes(record[8..12].try_into().unwrap()) as usize
+}
+
+/// An IPv4 packet's header changed, and its checksum right again.
+pub fn ipv4_with(mut packet: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    change(&mut packet);
+    let header = usize::from(packet[0] & 15) * 4;
+    packet[10..12].fill(0);
+    let sum = checksum(&packet[..header]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+/// An IPv4 packet with options, of a multiple of 4 bytes.
+pub fn ipv4_options(src: &str, dst: &str, protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
+    let packet = ipv4(src, dst, protocol, &[options, payload].concat());
+    ipv4_with(packet, |packet| packet[0] = 0x45 + (options.len() / 4) as u8)
+}
+
+/// The addresses of routers A and B.
+pub const IP4_A: &str = "202.7.0.10";
+pub const IP4_B: &str = "202.7.0.20";
+pub const IP_A: &str = "2001:7fa:3:ca07::a";
+pub const IP_B: &str = "2001:7fa:3:ca07::b";
+
+/// Flags of an advertisement.
+pub const R: u8 = 0x80;
+pub const S: u8 = 0x40;
+pub const O: u8 = 0x20;
+
+/// All nodes of a link, and their MAC.
+pub const ALL_NODES: (&str, [u8; 6]) = ("ff02::1", [0x33, 0x33, 0, 0, 0, 1]);
+
+/// An ARP packet in a frame of the shortest length.
+pub fn arp_frame((dst, src): ([u8; 6], [u8; 6]), packet: &[u8]) -> Vec<u8> {
+    let mut frame = ether(dst, src, 0x0806, packet);
+    frame.resize(60, 0);
+    frame
+}
+
+/// A solicitation to a target's group with these options.
+pub fn solicitation(src: [u8; 6], from: &str, target: &str, options: &[u8]) -> Vec<u8> {
+    let (group, dst) = solicited(target);
+    ether(dst, src, 0x86dd, &icmp6(from, &group, 255, &ns(target, options)))
+}
+
+/// A solicitation as a station sends it to find a target's MAC.
+pub fn who_has6(src: [u8; 6], from: &str, target: &str) -> Vec<u8> {
+    solicitation(src, from, target, &lladdr(1, src))
+}
+
+/// Duplicate address detection.
+pub fn dad(src: [u8; 6], target: &str) -> Vec<u8> {
+    solicitation(src, "::", target, &[])
+}
+
+/// An advertisement of a target by its owner, from the target, to this MAC and address.
+pub fn advertisement((dst, src): ([u8; 6], [u8; 6]), to: &str, flags: u8, target: &str) -> Vec<u8> {
+    ether(dst, src, 0x86dd, &icmp6(target, to, 255, &na(flags, target, &lladdr(2, src))))
+}

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use pipeline::io::mem::Packet;
-use pipeline::replay::Replay;
+use pipeline::replay::{Replay, Sent};
 use pipeline::report::Report;
 use pipeline::table::mac::Place;
+use pipeline::table::neighbour::Neighbour;
 use pipeline::time::Time;
 use rules::{Mac, Side};
+
+use crate::oracle::sound;
 
 /// Side M of the SPEC's notation: VLAN 10.
 pub const M: Side = Side::First;
@@ -93,7 +96,7 @@ impl Config {
 
     /// A bridge that goes by them.
     pub fn bench(&self) -> Bench {
-        Bench { bridge: Replay::new(self.rules()), now: Time::from_nanos(1_000_000_000) }
+        Bench::of(self.rules())
     }
 }
 
@@ -113,6 +116,11 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// A bridge that goes by these rules.
+    pub fn of(rules: rules::Rules) -> Bench {
+        Bench { bridge: Replay::new(rules), now: Time::from_nanos(1_000_000_000) }
+    }
+
     /// Lets time pass.
     pub fn wait(&mut self, time: Duration) -> &mut Bench {
         self.now = self.now.after(time);
@@ -259,24 +267,52 @@ impl Bench {
     /// Sends an untagged frame into a side of C0, with that side's tag added, and takes all that comes out.
     #[track_caller]
     pub fn exchange(&mut self, side: Side, frame: &[u8]) -> Exchange {
+        let mut exchange = self.exchange_raw(side, &tagged(side, frame));
+        let untag = |frames: &mut Vec<Vec<u8>>, side| {
+            for frame in frames {
+                assert_eq!(frame[12..16], tag(side), "left with another tag: {frame:02x?}");
+                frame.drain(12..16);
+            }
+        };
+        untag(&mut exchange.back, side);
+        untag(&mut exchange.across, side.other());
+        exchange
+            .back
+            .iter()
+            .for_each(|reply| sound(reply).unwrap_or_else(|why| panic!("{why}: {reply:02x?}")));
+        exchange
+    }
+
+    /// Sends a frame as it is on the wire into the port of a side, and takes all that comes out, as it is on the wire.
+    #[track_caller]
+    pub fn exchange_raw(&mut self, side: Side, frame: &[u8]) -> Exchange {
         let port = self.bridge.plan().bridges[0].rules.side(side).port;
         let before = self.report();
-        let sent = self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame)));
+        let sent = self.bridge.feed(port, self.now, Packet::new(frame));
         let after = self.report();
         assert_eq!(after.unaccounted, 0, "the books do not balance");
+        self.told_all();
         let grew = |name: &&String| before.outcomes.get(*name) != after.outcomes.get(*name);
         let grown: Vec<_> = after.outcomes.keys().filter(grew).collect();
         assert_eq!(grown.len(), 1, "one frame has one outcome: {grown:?}");
         let outcome = grown[0].clone();
-        let mut exchange = Exchange { outcome, across: Vec::new(), back: Vec::new() };
-        for sent in sent {
-            assert_eq!(sent.frame[12..16], tag(sent.at.side), "left with another tag: {:02x?}", sent.frame);
-            assert!(sent.frame.len() >= 64 || sent.at.side != side, "a frame of ours is too short");
-            let untagged = [&sent.frame[..12], &sent.frame[16..]].concat();
-            let way = if sent.at.side == side { &mut exchange.back } else { &mut exchange.across };
-            way.push(untagged);
-        }
-        exchange
+        let (back, across): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| sent.at.side == side);
+        let frames = |sent: Vec<Sent>| sent.into_iter().map(|sent| sent.frame).collect();
+        Exchange { outcome, across: frames(across), back: frames(back) }
+    }
+
+    /// Each packet that was too big drew an error, or is counted by the cause that it drew none for.
+    #[track_caller]
+    pub fn told_all(&self) {
+        let report = self.report();
+        let ptb = |(name, _): &(&String, &u64)| name.starts_with("ptb_");
+        let told: u64 = report.causes.iter().filter(ptb).map(|(_, count)| count).sum();
+        let too_big = report.outcomes.get("too_big").copied().unwrap_or(0);
+        assert_eq!(
+            told, too_big,
+            "errors sent and causes of none are all that was too big: {:?}",
+            report.causes
+        );
     }
 }
 
@@ -290,5 +326,86 @@ pub fn tagged(side: Side, frame: &[u8]) -> Vec<u8> {
     match frame.split_at_checked(12) {
         Some((macs, rest)) => [macs, &tag(side), rest].concat(),
         None => frame.to_vec(),
+    }
+}
+
+impl Config {
+    /// Ca: C0, answering on behalf of members.
+    pub fn ca() -> Config {
+        Config::c0().answering()
+    }
+
+    /// Ca with admission by learning and no members: whoever speaks is learned.
+    pub fn ca_learned() -> Config {
+        Config::cd().answering()
+    }
+
+    /// Ca with B pinned to W, its addresses left out: they are learned.
+    pub fn ca_without_addresses_of_b() -> Config {
+        Config::ca().with(r#", ipv4: [202.7.0.20], ipv6: ["2001:7fa:3:ca07::b"]"#, "")
+    }
+
+    fn answering(self) -> Config {
+        self.with("arp: { mode: bridge }", "arp: { mode: answer }")
+            .with("nd: { mode: bridge }", "nd: { mode: answer }")
+    }
+
+    /// A bridge that probes for loops and looks for duplicates of its own addresses, as a live one does.
+    pub fn live(&self) -> Bench {
+        let bench = self.bench();
+        Bench { bridge: bench.bridge.with_probes(), ..bench }
+    }
+}
+
+impl Bench {
+    /// What is known of an address.
+    pub fn neighbour(&self, address: &str) -> Option<Neighbour> {
+        self.bridge.plan().bridges[0].tables.neighbours.get(address.parse().unwrap())
+    }
+
+    /// The MAC that an address was learned with.
+    pub fn owner(&self, address: &str) -> Option<[u8; 6]> {
+        self.neighbour(address).map(|known| known.mac.bytes())
+    }
+
+    /// How many addresses are known.
+    pub fn neighbours(&self) -> usize {
+        self.bridge.plan().bridges[0].tables.neighbours.entries().len()
+    }
+
+    /// What the bridge sends by itself until now: sides, and frames without tags.
+    pub fn own(&mut self) -> Vec<(Side, Vec<u8>)> {
+        let runt = Packet::new(&[0; 13]); // ends in the port's books
+        let sent = self.bridge.feed(0, self.now, runt);
+        self.balanced();
+        let untagged = |sent: Sent| {
+            assert_eq!(sent.frame[12..16], tag(sent.at.side), "left with another tag: {:02x?}", sent.frame);
+            (sent.at.side, [&sent.frame[..12], &sent.frame[16..]].concat())
+        };
+        sent.into_iter().map(untagged).collect()
+    }
+
+    /// The frame crosses unchanged, and nothing is replied.
+    #[track_caller]
+    pub fn passes(&mut self, side: Side, frame: &[u8]) {
+        let got = self.exchange(side, frame);
+        assert_eq!(got.outcome, "forwarded");
+        assert!(got.back.is_empty() && got.across == [frame], "{got:02x?}");
+    }
+
+    /// The frame ends at the bridge, which sends exactly this back.
+    #[track_caller]
+    pub fn answers(&mut self, side: Side, frame: &[u8], reply: &[u8]) {
+        let got = self.exchange(side, frame);
+        assert_eq!(got.outcome, "answered");
+        assert!(got.across.is_empty() && got.back == [reply], "{got:02x?}\n{reply:02x?}");
+    }
+
+    /// The frame crosses unchanged, and the bridge sends exactly this back.
+    #[track_caller]
+    pub fn passes_and_answers(&mut self, side: Side, frame: &[u8], reply: &[u8]) {
+        let got = self.exchange(side, frame);
+        assert_eq!(got.outcome, "forwarded");
+        assert!(got.across == [frame] && got.back == [reply], "{got:02x?}\n{reply:02x?}");
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use pipeline::books::SideBooks;
 use pipeline::io::mem::Packet;
 use pipeline::reason::Reason;
 use pipeline::replay::Replay;
@@ -14,7 +15,7 @@ use rules::{Rules, Side};
 
 use crate::frames::*;
 use crate::harness::*;
-use crate::kinds::{Kind, crossing, refused};
+use crate::kinds::{Kind, crossing, drawing, refused};
 use crate::oracle::{Edge, World};
 
 /// C0, or with other tags on its sides.
@@ -28,7 +29,14 @@ fn world(mud: &[(u16, u16)], wix: &[(u16, u16)]) -> World {
         .with("port: trunk0, vlan: 10, ", &format!("port: trunk0, {}", vlans(mud)))
         .with("port: trunk1, vlan: 20, ", &format!("port: trunk1, {}", vlans(wix)));
     let edge = |port, tags: &[(u16, u16)]| Edge { port, tags: tags.to_vec(), mtu: 1500 };
-    World { config, edges: [edge(0, mud), edge(1, wix)], members: true, claims: true, mld: false }
+    World {
+        config,
+        edges: [edge(0, mud), edge(1, wix)],
+        members: true,
+        answers: false,
+        claims: true,
+        mld: false,
+    }
 }
 
 const TAG_10: &[(u16, u16)] = &[(0x8100, 10)];
@@ -74,6 +82,16 @@ fn narrow_world() -> World {
     world
 }
 
+/// On behalf of members too.
+fn answering_world() -> World {
+    let mut world = tagged_world();
+    world.config = world
+        .config
+        .with("arp: { mode: bridge }", "arp: { mode: answer }")
+        .with("nd: { mode: bridge }", "nd: { mode: answer }");
+    World { answers: true, ..world }
+}
+
 fn worlds() -> Vec<World> {
     vec![
         tagged_world(),
@@ -83,6 +101,7 @@ fn worlds() -> Vec<World> {
         qinq_to_untagged_world(),
         trunk_world(),
         narrow_world(),
+        answering_world(),
     ]
 }
 
@@ -93,6 +112,14 @@ struct Pair {
     now: Time,
     fed: u64,
     forwarded: u64,
+    replies: u64,
+}
+
+/// What one frame caused.
+#[derive(Debug, Default)]
+struct Drawn {
+    across: Option<Vec<u8>>,
+    reply: Option<Vec<u8>>,
 }
 
 impl Pair {
@@ -103,39 +130,77 @@ impl Pair {
 
     fn of((world, rules): (World, Rules)) -> Pair {
         let bridge = Replay::new(rules);
-        Pair { world, bridge, now: Time::from_nanos(1_000_000_000), fed: 0, forwarded: 0 }
+        Pair { world, bridge, now: Time::from_nanos(1_000_000_000), fed: 0, forwarded: 0, replies: 0 }
     }
 
-    /// Gives a frame to a port; what comes out must be as the oracle says.
+    /// Gives a frame to a port; what crosses must be as the oracle says.
     fn feed(&mut self, port: usize, frame: &[u8]) -> Option<Vec<u8>> {
+        self.draw(port, frame).across
+    }
+
+    /// Gives a frame to a port; what crosses and what comes back must be as the oracle says.
+    fn draw(&mut self, port: usize, frame: &[u8]) -> Drawn {
         self.now = self.now.after(Duration::from_millis(25)); // slower than any limit
+        let before = self.replying();
         let sent = self.bridge.feed(port, self.now, Packet::new(frame));
         self.fed += 1;
-        self.forwarded += sent.len() as u64;
         let books = self.bridge.books();
         let unaccounted: i64 = books.sides.iter().flatten().map(|side| side.unaccounted()).sum();
         assert_eq!(unaccounted, 0, "the books do not balance after {frame:02x?}");
-        assert!(sent.len() <= 1, "one frame became {}: {frame:02x?}", sent.len());
-        let sent = sent.into_iter().next()?;
-        if let Err(why) = self.world.judge(port, frame, (sent.port, &sent.frame)) {
-            panic!("crossed, and must not: {why}\n in {frame:02x?}\nout {:02x?}", sent.frame);
+        let mut drawn = Drawn::default();
+        for sent in sent {
+            let reply = self.world.side_of(port, frame) == Some(sent.at.side);
+            let verdict = if reply {
+                let [passed, refused] = self.replying();
+                assert!([passed, refused] != before, "a reply to a frame that was refused: {frame:02x?}");
+                self.world.judge_reply(sent.at.side, frame, &sent.frame, refused > before[1])
+            } else {
+                self.world.judge(port, frame, (sent.port, &sent.frame))
+            };
+            if let Err(why) = verdict {
+                panic!("sent, and must not be: {why}\n in {frame:02x?}\nout {:02x?}", sent.frame);
+            }
+            let (place, count) = match reply {
+                true => (&mut drawn.reply, &mut self.replies),
+                false => (&mut drawn.across, &mut self.forwarded),
+            };
+            *count += 1;
+            assert!(place.replace(sent.frame).is_none(), "one frame became several: {frame:02x?}");
         }
-        Some(sent.frame)
+        drawn
+    }
+
+    /// Outcomes that a reply may go with: those of frames that passed the filter and were not for the bridge to refuse, and of
+    /// those that claim our addresses.
+    fn replying(&self) -> [u64; 2] {
+        let sum = |count: fn(&SideBooks) -> u64| self.bridge.books().sides.iter().flatten().map(count).sum();
+        [
+            sum(|side| side.forwarded + side.answered + side.dropped[Reason::TooBig.index()])
+                // answered on behalf of a member, and then too long to be bridged besides
+                + sum(|side| side.dropped[Reason::FrameTooLong.index()]),
+            sum(|side| side.dropped[Reason::IpConflictOwn.index()]),
+        ]
     }
 
     fn report(&self) -> Report {
         let report = Report::new(self.bridge.plan(), self.bridge.books(), &[]);
         assert_eq!(report.unaccounted, 0);
         assert_eq!(report.ports.values().map(|port| port.received).sum::<u64>(), self.fed);
-        assert_eq!(report.ports.values().map(|port| port.transmitted).sum::<u64>(), self.forwarded);
+        let transmitted: u64 = report.ports.values().map(|port| port.transmitted).sum();
+        assert_eq!(transmitted, self.forwarded + self.replies);
+        assert_eq!((report.outcomes["forwarded"], report.replies), (self.forwarded, self.replies));
         assert_eq!(report.outcomes.values().sum::<u64>(), self.fed);
+        let told: u64 =
+            report.causes.iter().filter(|(cause, _)| cause.starts_with("ptb_")).map(|(_, count)| count).sum();
+        assert_eq!(told, report.outcomes.get("too_big").copied().unwrap_or(0));
         report
     }
 
     /// Gives a frame to a port, and says what it was dropped for.
     fn reason(&mut self, port: usize, frame: &[u8]) -> &'static str {
         let before = self.dropped();
-        assert_eq!(self.feed(port, frame), None, "crossed: {frame:02x?}");
+        let drawn = self.draw(port, frame);
+        assert!(drawn.across.is_none() && drawn.reply.is_none(), "drew {drawn:02x?}: {frame:02x?}");
         let after = self.dropped();
         let grown: Vec<_> = (0..Reason::COUNT).filter(|at| after[*at] > before[*at]).collect();
         assert_eq!(grown.len(), 1, "one frame has one outcome: {frame:02x?}");
@@ -181,8 +246,10 @@ fn every_kind_crosses_or_not_on_sides_of_every_kind() {
     for world in worlds().into_iter().filter(|world| world.members) {
         let mut pair = Pair::new(world.clone());
         for kind in kinds() {
-            let out = pair.feed(port_of(&world, kind.side), &world.wire(kind.side, &kind.frame));
+            let Drawn { across: out, reply } =
+                pair.draw(port_of(&world, kind.side), &world.wire(kind.side, &kind.frame));
             match kind.cut {
+                _ if world.answers && reply.is_some() && out.is_none() => {} // suppressed
                 Some(_) => assert_eq!(out, Some(world.crossed(kind.side, &kind.frame)), "{}", kind.name),
                 None => assert!(out.is_none() || (kind.name == "MLD" && world.mld), "{} crossed", kind.name),
             }
@@ -251,7 +318,8 @@ fn frames_with_any_other_tags_do_not_cross() {
         for kind in crossing() {
             for tags in tags {
                 let frame = [&kind.frame[..12], tags, &kind.frame[12..]].concat();
-                for len in 0..=frame.len() {
+                // cut anywhere in its tags and shortly behind
+                for len in (0..=40.min(frame.len())).chain([frame.len()]) {
                     pair.feed(port_of(&world, kind.side), &frame[..len]); // the oracle knows which tags are right
                 }
             }
@@ -330,23 +398,36 @@ fn mutate(dice: &mut Dice, frame: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
-/// Makes a checksum and a length right again, so that a mutation behind them is reached.
+/// Makes checksums and lengths right again, so that a mutation behind them is reached.
 fn repair(frame: &mut [u8]) {
     let Some((header, packet)) = frame.split_at_mut_checked(14) else { return };
-    if header[12..] != [0x86, 0xdd] || packet.len() < 44 {
-        return;
+    match header[12..] {
+        [0x86, 0xdd] if packet.len() >= 44 => {
+            let len = packet.len() - 40;
+            packet[4..6].copy_from_slice(&(len as u16).to_be_bytes());
+            packet[42..44].fill(0);
+            let pseudo =
+                [&packet[8..40], &(len as u32).to_be_bytes(), &[0, 0, 0, 58], &packet[40..]].concat();
+            let sum = checksum(&pseudo);
+            packet[42..44].copy_from_slice(&sum.to_be_bytes());
+        }
+        [0x08, 0x00] if packet.len() >= 24 => {
+            let len = packet.len();
+            packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+            let mut fill = |from: usize, to: usize, at: usize| {
+                packet[at..at + 2].fill(0);
+                let sum = checksum(&packet[from..to]);
+                packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+            };
+            fill(20, len, 22);
+            fill(0, 20, 10);
+        }
+        _ => {}
     }
-    let len = packet.len() - 40;
-    packet[4..6].copy_from_slice(&(len as u16).to_be_bytes());
-    packet[42..44].fill(0);
-    let pseudo = [&packet[8..40], &(len as u32).to_be_bytes(), &[0, 0, 0, 58], &packet[40..]].concat();
-    let sum = checksum(&pseudo);
-    packet[42..44].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// So many mutated frames through a bridge; the same seed gives the same frames.
-fn storm(world: World, seed: u64, count: usize) {
-    let kinds = kinds();
+/// So many mutated frames of these kinds through a bridge; the same seed gives the same frames.
+fn pelted(world: &World, kinds: &[Kind], seed: u64, count: usize) -> Pair {
     let mut dice = Dice(seed);
     let mut pair = Pair::new(world.clone());
     for _ in 0..count {
@@ -364,8 +445,14 @@ fn storm(world: World, seed: u64, count: usize) {
         if dice.one_in(8) {
             mutate(&mut dice, &mut wire, &kind.frame);
         }
-        pair.feed(port_of(&world, side), &wire);
+        pair.feed(port_of(world, side), &wire);
     }
+    pair
+}
+
+/// Frames of every kind, mutated.
+fn storm(world: World, seed: u64, count: usize) {
+    let mut pair = pelted(&world, &kinds(), seed, count);
     let report = pair.report();
     assert!(pair.forwarded > count as u64 / 10, "hardly anything crosses: {:?}", report.outcomes);
     assert!(report.outcomes.len() > 30, "hardly any rule was met: {:?}", report.outcomes);
@@ -377,7 +464,19 @@ fn storm(world: World, seed: u64, count: usize) {
     assert_eq!(out, Some(world.crossed(M, &kind.frame)));
 }
 
-const EACH: usize = 15_000; // 105,000 in all
+/// Frames that draw replies, mutated: each reply is as the oracle says.
+fn questions(world: World, seed: u64) {
+    let mut world = world;
+    // errors without a limit: 40 frames a second are mutations of a few sources
+    world.config = world.config.plus("mtu_errors: { source: { rate: 1000/s, burst: 1000 } }");
+    let count = EACH / 3;
+    let pair = pelted(&world, &drawing(), seed, count);
+    let report = pair.report();
+    assert!(pair.replies > count as u64 / 10, "hardly anything is answered: {:?}", report.outcomes);
+    assert!(report.outcomes.len() > 30, "hardly any rule was met: {:?}", report.outcomes);
+}
+
+const EACH: usize = 10_000; // 80,000 in all
 
 #[test]
 fn mutated_frames_between_tagged_sides() {
@@ -412,6 +511,59 @@ fn mutated_frames_on_one_trunk() {
 #[test]
 fn mutated_frames_to_a_narrow_side() {
     storm(narrow_world(), 7, EACH);
+}
+
+#[test]
+fn mutated_frames_answered_on_behalf_of_members() {
+    storm(answering_world(), 10, EACH);
+}
+
+#[test]
+fn mutated_questions_draw_sound_replies_or_none() {
+    questions(narrow_world(), 11);
+}
+
+#[test]
+fn mutated_questions_draw_sound_replies_or_none_from_whoever() {
+    questions(World { config: Config::cd(), members: false, claims: false, ..tagged_world() }, 12);
+}
+
+#[test]
+fn mutated_questions_draw_sound_replies_or_none_on_behalf_of_members() {
+    let mut world = answering_world();
+    world.config = world.config.with("vlan: 20, mtu: 1500", "vlan: 20, mtu: 1280");
+    world.edges[1].mtu = 1280;
+    questions(world, 13);
+}
+
+#[test]
+fn mutated_questions_draw_sound_replies_or_none_with_every_knob_open() {
+    questions(qinq_to_untagged_world(), 14);
+}
+
+#[test]
+fn mutated_questions_draw_sound_replies_or_none_on_one_trunk() {
+    questions(trunk_world(), 15);
+}
+
+#[test]
+fn every_kind_of_question_draws_one_reply_and_cut_short_none() {
+    let world = narrow_world();
+    let mut pair = Pair::new(world.clone());
+    for kind in drawing() {
+        let (port, wire) = (port_of(&world, kind.side), world.wire(kind.side, &kind.frame));
+        let drawn = pair.draw(port, &wire);
+        assert!(drawn.reply.is_some() && drawn.across.is_none(), "{}: {drawn:02x?}", kind.name);
+        for len in 0..wire.len() {
+            let drawn = pair.draw(port, &wire[..len]);
+            assert!(
+                drawn.reply.is_none() && drawn.across.is_none(),
+                "{} cut to {len}: {drawn:02x?}",
+                kind.name
+            );
+        }
+    }
+    pair.report();
 }
 
 #[test]
@@ -488,7 +640,7 @@ fn any_side() -> impl Strategy<Value = Side> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))] // each starts a bridge
+    #![proptest_config(ProptestConfig::with_cases(64))] // each starts a bridge
 
     #[test]
     fn any_bytes_end_somewhere(world in any_pair(), frames in proptest::collection::vec((0..2usize, proptest::collection::vec(any::<u8>(), 0..128)), 1..20)) {
@@ -536,6 +688,45 @@ proptest! {
         let frame = ether(dst, A, 0x86dd, &ipv6("fe80::a", to, first, 255, &payload));
         let wire = world.wire(M, &frame);
         Pair::of((world, rules)).feed(0, &wire);
+    }
+
+    #[test]
+    fn any_solicitation_of_ours_draws_a_sound_reply_or_none(
+        src in proptest::sample::select(vec!["::", "2001:7fa:3:ca07::a", "2001:7fa:3:ca07::fe", "fe80::a", "2001:db8::1", "ff02::1"]),
+        target in proptest::sample::select(vec!["2001:7fa:3:ca07::fe", "2001:7fa:3:ca07::b", "fe80::51:ff:fe00:a", "fe80::51:ff:fe00:14"]),
+        (unicast, to_us, hop_limit, flags) in (any::<bool>(), any::<bool>(), 254..=255u8, any::<u8>()),
+        options in proptest::collection::vec((0..16u8, 0..3u8, any::<[u8; 6]>()), 0..4),
+        (world, rules) in any_pair(),
+    ) {
+        let mut bytes = Vec::new();
+        for (kind, units, body) in &options {
+            let body = if *kind < 3 { A } else { *body };
+            bytes.extend([*kind, *units]);
+            bytes.extend(body.iter().cycle().take((usize::from(*units) * 8).saturating_sub(2)));
+        }
+        let (group, group_mac) = solicited(target);
+        let dst = if to_us { MAC_M } else if unicast { B } else { group_mac };
+        let to = if unicast { target } else { group.as_str() };
+        let mut pair = Pair::of((world.clone(), rules));
+        for message in [ns(target, &bytes), na(flags, target, &bytes)] {
+            let frame = ether(dst, A, 0x86dd, &icmp6(src, to, hop_limit, &message));
+            pair.feed(0, &world.wire(M, &frame));
+        }
+        pair.report();
+    }
+
+    #[test]
+    fn any_arp_of_ours_draws_a_sound_reply_or_none(
+        (op, dst) in (0..4u16, proptest::sample::select(vec![BROADCAST, MAC_M, MAC_W, B])),
+        sha in proptest::sample::select(vec![A, B, MAC_M, [0; 6], [0, 0, 0x5e, 0, 1, 9], BROADCAST]),
+        ips in proptest::array::uniform2(proptest::sample::select(vec!["202.7.0.10", "202.7.0.20", "202.7.1.254", "0.0.0.0", "202.7.1.255", "10.0.0.1"])),
+        trailer in proptest::collection::vec(any::<u8>(), 0..40),
+        (world, rules) in any_pair(),
+    ) {
+        let packet = [arp(op, sha, ips[0], [0; 6], ips[1]), trailer].concat();
+        let mut pair = Pair::of((world.clone(), rules));
+        pair.feed(0, &world.wire(M, &ether(dst, A, 0x0806, &packet)));
+        pair.report();
     }
 
     #[test]

@@ -151,3 +151,64 @@ pub fn refused() -> Vec<Kind> {
     .map(|(name, frame)| Kind { name, side: M, frame, cut: None })
     .collect()
 }
+
+/// Frames that draw a reply where the other side's MTU is 1280: questions to the bridge itself, claims of its addresses, and
+/// packets that are too big. None crosses, whole or cut short.
+pub fn drawing() -> Vec<Kind> {
+    let (a, b, own, own4) =
+        ("2001:7fa:3:ca07::a", "2001:7fa:3:ca07::b", "2001:7fa:3:ca07::fe", "202.7.1.254");
+    let (link, link_w) = ("fe80::51:ff:fe00:a", "fe80::51:ff:fe00:14");
+    let (far_a, far_b) = ("2001:db8:1::1", "2001:db8:2::2");
+    let echo = [128, 0, 0, 0, 0, 1, 0, 1, 1, 2, 3, 4, 5];
+    let asks = |target, src, options: &[u8]| {
+        let (group, dst) = solicited(target);
+        ether(dst, A, 0x86dd, &icmp6(src, &group, 255, &ns(target, options)))
+    };
+    let nonce = [14, 1, 1, 2, 3, 4, 5, 6];
+    let ours = |packet: Vec<u8>| ether(MAC_M, A, 0x86dd, &packet);
+    let large = [&[128, 0, 0, 0][..], &[7; 1400]].concat();
+    let padding = [[200, 1, 0, 0, 0, 0, 0, 0]; 170].concat();
+    let chain = [&[58, 0, 1, 4, 0, 0, 0, 0][..], &icmp6_sum(far_a, far_b, &large)].concat();
+    let ping = {
+        let mut ping = [8, 0, 0, 0, 0, 1, 0, 1, 1, 2, 3, 4, 5];
+        let sum = checksum(&ping);
+        ping[2..4].copy_from_slice(&sum.to_be_bytes());
+        ping
+    };
+    let m = [
+        ("ARP for us", arp_request(A, "202.7.0.10", own4)),
+        ("ARP probe for ours", arp_request(A, "0.0.0.0", own4)),
+        ("unicast ARP for us", ether(MAC_M, A, 0x0806, &arp(1, A, "202.7.0.10", [0; 6], own4))),
+        ("claim of our IPv4", arp_request(A, own4, own4)),
+        ("NS for us", asks(own, a, &lladdr(1, A))),
+        ("NS for our link-local", asks(link, "fe80::a", &[lladdr(1, A), nonce.to_vec()].concat())),
+        ("unicast NS for us", ours(icmp6(a, own, 255, &ns(own, &lladdr(1, A))))),
+        ("DAD NS for ours", asks(own, "::", &nonce)),
+        (
+            "claim of our IPv6",
+            ether(
+                [0x33, 0x33, 0, 0, 0, 1],
+                A,
+                0x86dd,
+                &icmp6(own, "ff02::1", 255, &na(0x20, own, &lladdr(2, A))),
+            ),
+        ),
+        ("echo to us", ours(icmp6(far_a, own, 64, &echo))),
+        ("echo to our link-local", ours(icmp6("fe80::a", link, 64, &echo))),
+        ("ping to us", ether(MAC_M, A, 0x0800, &ipv4("192.0.2.1", own4, 1, &ping))),
+        ("echo too big", ether(B, A, 0x86dd, &icmp6(far_a, far_b, 64, &large))),
+        ("echo behind options too big", ether(B, A, 0x86dd, &ipv6(far_a, far_b, 60, 64, &chain))),
+        ("unicast NS too big", ether(B, A, 0x86dd, &icmp6(a, b, 255, &ns(b, &padding)))),
+        ("link-local too big", ether(B, A, 0x86dd, &ipv6("fe80::a", "fe80::b", 17, 64, &[7; 1300]))),
+        ("DF too big", ether(B, A, 0x0800, &ipv4("192.0.2.1", "198.51.100.2", 17, &[7; 1300]))),
+    ];
+    let w = [
+        ("ARP for us from W", arp_request(B, "202.7.0.20", own4)),
+        (
+            "NS for our link-local on W",
+            ether(MAC_W, B, 0x86dd, &icmp6("fe80::b", link_w, 255, &ns(link_w, &lladdr(1, B)))),
+        ),
+    ];
+    let kind = |side| move |(name, frame)| Kind { name, side, frame, cut: None };
+    m.into_iter().map(kind(M)).chain(w.into_iter().map(kind(W))).collect()
+}

@@ -7,7 +7,10 @@
 )]
 
 mod answers;
+mod anycast;
 mod arp;
+mod drain;
+mod fragment;
 mod frames;
 mod framing;
 mod harness;
@@ -16,9 +19,13 @@ mod icmp6;
 mod ipv4;
 mod ipv6;
 mod kinds;
+mod loops;
 mod mtu;
 mod nd;
+mod neighbours;
 mod oracle;
+mod own;
+mod ptb;
 mod queue;
 mod reload;
 mod reserved;

@@ -4,14 +4,11 @@
 use crate::frames::*;
 use crate::harness::*;
 
-/// The addresses of A and B, and of nobody.
-const IP_A: &str = "2001:7fa:3:ca07::a";
-const IP_B: &str = "2001:7fa:3:ca07::b";
+/// Nobody's address.
 const IP_C: &str = "2001:7fa:3:ca07::c1";
 /// Subnet-router anycast.
 const IP_ANYCAST: &str = "2001:7fa:3:ca07::";
 
-const ALL_NODES: (&str, [u8; 6]) = ("ff02::1", [0x33, 0x33, 0, 0, 0, 1]);
 const ALL_ROUTERS: (&str, [u8; 6]) = ("ff02::2", [0x33, 0x33, 0, 0, 0, 2]);
 
 /// A member without addresses on M.
@@ -19,11 +16,6 @@ const C: [u8; 6] = station(3);
 /// VRRP's virtual MAC for IPv6, and one for IPv4.
 const VRRP6: [u8; 6] = [0, 0, 0x5e, 0, 2, 0x2a];
 const VRRP4: [u8; 6] = [0, 0, 0x5e, 0, 1, 0x2a];
-
-/// Flags of an advertisement.
-const R: u8 = 0x80;
-const S: u8 = 0x40;
-const O: u8 = 0x20;
 
 fn bench() -> Bench {
     Config::c0().member(M, &mac(C)).bench()
@@ -48,37 +40,23 @@ fn with(src: [u8; 6], from: &str, target: &str, options: &[u8]) -> Vec<u8> {
     frame((dst, src), (from, &group), &ns(target, options))
 }
 
-/// Duplicate address detection.
-fn dad(src: [u8; 6], target: &str) -> Vec<u8> {
-    with(src, "::", target, &[])
-}
-
 /// An unsolicited advertisement to a group.
 fn tell(src: [u8; 6], target: &str, flags: u8, (to, dst): (&str, [u8; 6])) -> Vec<u8> {
     frame((dst, src), (target, to), &na(flags, target, &lladdr(2, src)))
 }
 
-fn hex(digits: &str) -> Vec<u8> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-}
-
-const G1: &str = "3333ff00000b02aa0000000186dd6000000000203aff200107fa0003ca07000000000000000aff0200000000000000000001ff00000b870092c800000000200107fa0003ca07000000000000000b010102aa00000001";
-const G2: &str = "02aa0000000102bb0000000286dd6000000000203aff200107fa0003ca07000000000000000b200107fa0003ca07000000000000000a8800bcb4e0000000200107fa0003ca07000000000000000b020102bb00000002";
-const G3: &str = "3333ff00000b02aa0000000186dd6000000000183aff00000000000000000000000000000000ff0200000000000000000001ff00000b8700888c00000000200107fa0003ca07000000000000000b";
-const G4: &str = "33330000000102bb0000000286dd6000000000203aff200107fa0003ca07000000000000000bff0200000000000000000000000000018800efc0a0000000200107fa0003ca07000000000000000b020102bb00000002";
-
 #[test]
 fn f90_solicitation_crosses() {
     let mut bench = bench();
-    assert_eq!(ask(A, IP_A, IP_B), hex(G1));
-    bench.crosses(M, &hex(G1));
+    assert_eq!(ask(A, IP_A, IP_B), golden(1));
+    bench.crosses(M, &golden(1));
     assert_eq!(bench.events(), []);
 }
 
 #[test]
 fn f91_solicited_advertisement_crosses() {
     let mut bench = bench();
-    bench.crosses(W, &hex(G2));
+    bench.crosses(W, &golden(2));
     for flags in 0..=255 {
         // R, S, O and what is reserved are the owner's
         bench.crosses(W, &frame((A, B), (IP_B, IP_A), &na(flags, IP_B, &lladdr(2, B))));
@@ -95,7 +73,7 @@ fn f91_advertisement_from_another_address_of_the_owner() {
 #[test]
 fn f92_unsolicited_advertisement_to_all_nodes() {
     let mut bench = bench();
-    bench.crosses(W, &hex(G4));
+    bench.crosses(W, &golden(4));
     for flags in [0, R, O, R | O] {
         bench.crosses(W, &tell(B, IP_B, flags, ALL_NODES));
     }
@@ -151,8 +129,8 @@ fn f95_hop_limit() {
 #[test]
 fn f96_checksum() {
     let mut bench = bench();
-    for (side, golden) in [(M, G1), (W, G2), (M, G3), (W, G4)] {
-        let good = hex(golden);
+    for (side, record) in [(M, 1), (W, 2), (M, 3), (W, 4)] {
+        let good = golden(record);
         for bit in 0..16 {
             let mut bad = good.clone();
             bad[56 + bit / 8] ^= 1 << (bit % 8);
@@ -207,7 +185,7 @@ fn f98_padding_of_the_frame_is_not_the_message() {
     let (group, dst) = solicited(IP_B);
     let short = frame((dst, A), (IP_A, &group), &ns(IP_B, &[])[..20]);
     bench().drops(M, &[short, vec![0; 40]].concat(), "nd_short");
-    bench().crosses(M, &[hex(G1), vec![0xa5; 40]].concat());
+    bench().crosses(M, &[golden(1), vec![0xa5; 40]].concat());
 }
 
 #[test]
@@ -294,8 +272,8 @@ fn f103_nonce_stays() {
 #[test]
 fn f104_duplicate_address_detection_crosses() {
     let mut bench = bench();
-    assert_eq!(dad(A, IP_B), hex(G3));
-    bench.crosses(M, &hex(G3)); // for another member's address: it claims nothing yet
+    assert_eq!(dad(A, IP_B), golden(3));
+    bench.crosses(M, &golden(3)); // for another member's address: it claims nothing yet
     bench.crosses(M, &dad(A, "fe80::a"));
     assert_eq!(bench.events(), []);
 }

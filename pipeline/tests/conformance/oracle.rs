@@ -1,5 +1,6 @@
 //! A naive opinion of what must not cross, written from SPEC and apart from the path: slow, and with its own parsers. It
-//! allows more than the path does; what it refuses, nobody may ever see on the other side.
+//! allows more than the path does; what it refuses, nobody may ever see on the other side, nor draw a reply with. And what
+//! a frame of the bridge's own must be like, whatever draws it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -22,6 +23,8 @@ pub struct World {
     pub edges: [Edge; 2],
     /// Members only.
     pub members: bool,
+    /// It answers on behalf of members.
+    pub answers: bool,
     /// `conflict: drop`, and members have addresses.
     pub claims: bool,
     pub mld: bool,
@@ -84,12 +87,15 @@ impl World {
         (!tagged).then_some((priority, bare))
     }
 
+    /// The side that a frame comes in on.
+    pub fn side_of(&self, port: usize, input: &[u8]) -> Option<Side> {
+        let is_of = |side: &Side| self.edge(*side).port == port && self.untagged(*side, input).is_some();
+        [M, W].into_iter().find(is_of)
+    }
+
     /// May `input`, received on a port, leave another one as `output`?
     pub fn judge(&self, port: usize, input: &[u8], (out_port, output): (usize, &[u8])) -> Check<()> {
-        let from = [M, W]
-            .into_iter()
-            .find(|side| self.edge(*side).port == port && self.untagged(*side, input).is_some());
-        let from = from.ok_or("it has no side's tags")?;
+        let from = self.side_of(port, input).ok_or("it has no side's tags")?;
         let to = from.other();
         ensure(out_port == self.edge(to).port, "it left by a port that is not the other side's")?;
         let (priority, bare) = self.untagged(from, input).ok_or("its tags")?;
@@ -104,18 +110,37 @@ impl World {
             ensure(output.len() == 60, "it was padded beyond 60 bytes")?;
         }
         ensure(bare.len() - 14 <= self.edge(to).mtu, "it is longer than the MTU")?;
-        self.frame(from, &bare)
+        self.frame(from, &bare, false)
     }
 
-    fn frame(&self, from: Side, frame: &[u8]) -> Check<()> {
+    /// May `input`, received on a side, draw `reply` out of it? `refused`: it was dropped for claiming an address of ours,
+    /// which we defend.
+    pub fn judge_reply(&self, side: Side, input: &[u8], reply: &[u8], refused: bool) -> Check<()> {
+        let (_, asked) = self.untagged(side, input).ok_or("a reply to a frame of no side")?;
+        let (priority, reply) =
+            self.untagged(side, reply).ok_or("it left with other tags than its side's")?;
+        ensure(priority == 0, "a reply with priority")?;
+        sound(&reply)?;
+        let (own, across) = if side == M { (MAC_M, B) } else { (MAC_W, A) };
+        ensure(reply[6..12] == own || (self.answers && reply[6..12] == across), "a reply from another MAC")?;
+        let to_many = reply[0] & 1 == 1;
+        if refused {
+            return ensure(to_many && reply[6..12] == own, "a reply to a frame that was refused");
+        }
+        // a virtual router asks with its own MAC inside
+        let asks = reply[..6] == asked[6..12] || (word(&asked, 12) == 0x0806 && reply[..6] == asked[22..28]);
+        ensure(asks || (to_many && asked[22..38] == [0; 16]), "a reply to somebody else")?;
+        self.frame(side, &asked, true)
+    }
+
+    /// `drew`: it drew a reply, and may be for the bridge itself.
+    fn frame(&self, from: Side, frame: &[u8], drew: bool) -> Check<()> {
         let (dst, src): ([u8; 6], [u8; 6]) =
             (frame[..6].try_into().unwrap(), frame[6..12].try_into().unwrap());
         ensure(src[0] & 1 == 0 && src != [0; 6], "its source is no station")?;
         ensure(dst != [0; 6] && dst != src, "its destination is no station")?;
-        ensure(
-            ![MAC_M, MAC_W].contains(&src) && ![MAC_M, MAC_W].contains(&dst),
-            "a MAC of the bridge itself",
-        )?;
+        let ours = [MAC_M, MAC_W].contains(&dst);
+        ensure(![MAC_M, MAC_W].contains(&src) && (drew || !ours), "a MAC of the bridge itself")?;
         ensure(dst[..5] != [0x01, 0x80, 0xc2, 0, 0] && dst[..3] != [0x01, 0, 0x0c], "reserved destination")?;
         if self.members {
             let home = |mac| {
@@ -128,8 +153,11 @@ impl World {
                 }
             };
             ensure(home(src) == Some(from), "its source is no member of that side")?;
+            // a question for our own address need not know our MAC
+            let asks =
+                drew && (word(frame, 12) == 0x0806 || (frame[20] == 58 && matches!(frame[54], 135 | 136)));
             ensure(
-                dst[0] & 1 == 1 || home(dst) == Some(from.other()),
+                dst[0] & 1 == 1 || ours || asks || home(dst) == Some(from.other()),
                 "its destination is no member over there",
             )?;
         }
@@ -237,6 +265,64 @@ impl World {
         let member = claimed[..8] == peering && claimed[8..15] == [0; 7] && matches!(claimed[15], 10 | 11);
         let owner = if claimed[15] == 10 { A } else { B };
         ensure(!self.claims || !member || src == owner, "ND claims a member's address")
+    }
+}
+
+/// Is this, untagged, a frame that the bridge may send of its own? Addresses, lengths, checksums, padding.
+pub fn sound(frame: &[u8]) -> Check<()> {
+    ensure(frame.len() >= 60, "a frame of ours under 60 bytes")?;
+    ensure(frame[6] & 1 == 0 && frame[6..12] != [0; 6], "a frame of ours from a group")?;
+    let packet = &frame[14..];
+    let exact = |length: usize| {
+        let padding = packet.get(length..).ok_or("a packet of ours longer than its frame")?;
+        ensure(frame.len() == (14 + length).max(60), "a frame of ours of the wrong length")?;
+        ensure(padding.iter().all(|byte| *byte == 0), "padding of ours that is not zero")
+    };
+    let to_many = frame[0] & 1 == 1;
+    match word(frame, 12) {
+        0x0806 => {
+            exact(28)?;
+            let head = packet[..7] == [0, 1, 8, 0, 6, 4, 0] && packet[8..14] == frame[6..12];
+            let announces = packet[7] == 1 && packet[14..18] == packet[24..28] && frame[..6] == BROADCAST;
+            let replies = packet[7] == 2 && !to_many && packet[18..24] == frame[..6];
+            ensure(head && (announces || replies), "ARP of ours")
+        }
+        0x0800 => {
+            let total = usize::from(word(packet, 2));
+            ensure(packet[0] == 0x45 && total >= 28, "an IPv4 header of ours")?;
+            exact(total)?;
+            ensure(checksum(&packet[..20]) == 0, "an IPv4 checksum of ours")?;
+            let host = |at: usize| !matches!(packet[at], 0 | 127 | 224..);
+            ensure(host(12) && host(16) && !to_many, "IPv4 of ours from or to a group")?;
+            ensure(packet[9] == 1 && packet[8] == 64, "IPv4 of ours that is no ICMP")?;
+            ensure(checksum(&packet[20..total]) == 0, "an ICMP checksum of ours")?;
+            let error = packet[20..22] == [3, 4] && total <= 576;
+            ensure(error || packet[20..22] == [0, 0], "ICMP of ours")
+        }
+        0x86dd => {
+            let length = usize::from(word(packet, 4));
+            ensure(packet[..4] == [0x60, 0, 0, 0] && packet[6] == 58, "an IPv6 header of ours")?;
+            exact(40 + length)?;
+            let (src, dst, message) = (&packet[8..24], &packet[24..40], &packet[40..40 + length]);
+            ensure(src[0] != 0xff && src != [0; 16] && dst != [0; 16], "IPv6 of ours from or to a group")?;
+            let pseudo = [src, dst, &(length as u32).to_be_bytes(), &[0, 0, 0, 58], message].concat();
+            ensure(checksum(&pseudo) == 0, "an ICMPv6 checksum of ours")?;
+            let all_nodes = dst == "ff02::1".parse::<Ipv6Addr>().unwrap().octets();
+            let to_one = dst[0] != 0xff && !to_many;
+            match message[..2] {
+                [2, 0] => ensure(to_one && packet[7] == 64 && length <= 1240, "Packet Too Big of ours"),
+                [129, 0] => ensure(to_one && packet[7] == 64, "an echo reply of ours"),
+                [136, 0] => {
+                    let mapped =
+                        all_nodes && frame[..6] == [0x33, 0x33, 0, 0, 0, 1] && message[4] & 0x40 == 0;
+                    ensure(to_one || mapped, "an advertisement of ours to a group")?;
+                    ensure(packet[7] == 255 && length == 32 && message[8..24] == *src, "its header")?;
+                    ensure(message[24..26] == [2, 1] && message[26..32] == frame[6..12], "its option")
+                }
+                _ => Err("ICMPv6 of ours".to_owned()),
+            }
+        }
+        other => Err(format!("a frame of ours of type {other:04x}")),
     }
 }
 

@@ -160,7 +160,7 @@ fn f192_a_rebooting_router_resolves_all_its_peers() {
 
 #[test]
 fn f193_a_flood_of_solicitations_leaves_others_alone_and_no_trace() {
-    let mut bench = Config::cd().bench();
+    let mut bench = Config::ca_learned().bench();
     let (flooder, quiet, peer) = (station(1), station(2), station(3));
     bench.send(M, &unicast(peer, quiet));
     bench.crosses(W, &unicast(quiet, peer));
@@ -204,4 +204,5 @@ fn f193_a_flood_of_solicitations_leaves_others_alone_and_no_trace() {
     assert_eq!(bench.cause("mac_new"), 3, "no state from targets");
     let bridge = &bench.bridge().plan().bridges[0];
     assert_eq!(bridge.tables.macs.count(M) + bridge.tables.macs.count(W), 3);
+    assert_eq!(bench.neighbours(), 2, "the flooder and the peer, who said where they are");
 }

@@ -1,6 +1,7 @@
-"""A bridge between two raw wires: what goes in, and exactly what comes out."""
+"""A bridge between two raw wires: what goes in, and exactly what comes out. Only the bridge's own probes are set aside: they
+come when their time has come, whatever goes in."""
 
-from frames import A, A4, B, B4, fence, strict, tagged
+from frames import A, A4, B, B4, MAC_M, MAC_W, fence, is_probe, strict, tagged
 from harness import until
 
 
@@ -17,9 +18,10 @@ class Bench:
             for port, end in zip(ports, ends):
                 self.namespace.cable(port, outside, end)
         devices = {port: f"{device}{index},iface={port}" for index, port in enumerate(ports)}
-        self.rules = make(devices, {"port": ports[0], **mud}, {"port": ports[-1], **wix}, **bridge)
+        mud, wix = {"port": ports[0], "mac": MAC_M, **mud}, {"port": ports[-1], "mac": MAC_W, **wix}
+        self.rules = make(devices, mud, wix, **bridge)
         self.sluice = lab.sluice("bridge", self.rules, self.namespace, before=before)
-        wires = {port: lab.wire(outside, end) for port, end in zip(ports, ends)}
+        wires = {port: lab.wire(outside, end, aside=is_probe) for port, end in zip(ports, ends)}
         self.mud, self.wix = wires[ports[0]], wires[ports[-1]]
         on_mud, on_wix = vlan(mud), vlan(wix)
         fences = ((A, A4), (B, B4)), ((B, B4), (A, A4))
@@ -29,7 +31,13 @@ class Bench:
         }
 
     def through(self, *frames, on="mud"):
-        """Sends frames on a side; what comes out on the other. Nothing may come back.
+        """Sends frames on a side; what comes out on the other. Nothing may come back."""
+        across, returned = self.exchange(*frames, on=on)
+        assert returned == [], f"came back on {on}: {[frame.hex() for frame in returned]}"
+        return across
+
+    def exchange(self, *frames, on="mud"):
+        """Sends frames on a side; what comes out on the other, and what comes back.
 
         A frame that must pass follows on each side: when it is there, nothing else is on its way.
         """
@@ -41,9 +49,7 @@ class Bench:
         across = far.until(far_tag(last))
         last = fence(*back)
         far.send(far_tag(last))
-        returned = near.until(near_tag(last))
-        assert returned == [], f"came back on {on}: {[frame.hex() for frame in returned]}"
-        return across
+        return across, near.until(near_tag(last))
 
     def refused(self, reasons, on="mud"):
         """Waits until exactly these frames have been dropped on a side. Where no fence can follow them, this is the end of

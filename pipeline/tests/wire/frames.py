@@ -2,6 +2,7 @@
 A on M and B on W."""
 
 import copy
+import ipaddress
 import itertools
 import struct
 
@@ -9,8 +10,8 @@ import pytest
 
 pytest.importorskip("scapy", reason="install python3-scapy")
 
-from scapy.layers.inet import IP, UDP, fragment
-from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptSrcLLAddr, IPv6
+from scapy.layers.inet import ICMP, IP, UDP, fragment
+from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import ARP, LLC, STP, Dot3, Ether
 
 from harness import CORES
@@ -102,6 +103,58 @@ def fragments():
     """The fragments of one IPv4 packet."""
     packet = IP(src=A4, dst=B4, id=77) / UDP(sport=1, dport=2) / (b"x" * 2000)
     return [bytes(Ether(src=A, dst=B) / part) for part in fragment(packet, fragsize=800)]
+
+
+LINK_LOCAL = {MAC_M: "fe80::51:ff:fe00:a", MAC_W: "fe80::51:ff:fe00:14"}
+"""The bridge's own, on the side of each MAC."""
+
+
+def is_probe(frame):
+    """What the bridge sends unasked, and nothing else: its look for duplicates of its own addresses at the start (three times,
+    a second apart), and its loop probes."""
+    if frame[6:12] not in OWN_MACS:
+        return False
+    frame = without_tags(frame)
+    mac = frame[6:12]
+    if frame[12:14] == b"\x08\x06":
+        return frame[:6] == b"\xff" * 6 and any(frame[14:].startswith(ARP_REQUEST + mac + asked) for asked in OWN_ARP)
+    solicits = frame[12:14] == b"\x86\xdd" and frame[18:38] == FROM_NOBODY and frame[54:56] == b"\x87\0"
+    return solicits and len(frame) == 86 and frame[62:78] in OWN_ND[mac]
+
+
+def without_tags(frame):
+    while frame[12:14] in (b"\x81\0", b"\x88\xa8"):
+        frame = frame[:12] + frame[16:]
+    return frame
+
+
+def octets(mac):
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def packed(address):
+    return ipaddress.ip_address(address).packed
+
+
+OWN_MACS = {octets(mac) for mac in LINK_LOCAL}
+ARP_REQUEST = bytes.fromhex("0001 0800 06 04 0001")
+OWN_ARP = [packed(source) + bytes(6) + packed(OWN["ipv4"]) for source in ("0.0.0.0", OWN["ipv4"])]
+"""After the sender's MAC: a probe and an announcement (RFC 5227)."""
+FROM_NOBODY = bytes.fromhex("0020 3a ff") + bytes(16)
+"""Length, ICMPv6, hop limit 255, from nobody (RFC 4862)."""
+OWN_ND = {octets(mac): [packed(OWN["ipv6"]), packed(address)] for mac, address in LINK_LOCAL.items()}
+
+
+def fragmentation_needed(frame, mtu):
+    """What the bridge tells a, on its side M, about a packet that is larger than the MTU of side W (SPEC D.3)."""
+    error = IP(src=OWN["ipv4"], dst=A4, tos=0xC0, id=0, ttl=64) / ICMP(type=3, code=4, nexthopmtu=mtu)
+    return bytes(Ether(src=MAC_M, dst=A) / error / frame[14 : 14 + 548])
+
+
+def packet_too_big(frame, mtu):
+    """As `fragmentation_needed`, over IPv6 (SPEC D.2)."""
+    error = IPv6(src=OWN["ipv6"], dst=A6, hlim=64) / ICMPv6PacketTooBig(mtu=mtu)
+    return bytes(Ether(src=MAC_M, dst=A) / error / frame[14 : 14 + 1232])
 
 
 fence_serial = itertools.count()

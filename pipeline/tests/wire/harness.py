@@ -29,7 +29,7 @@ def program() -> str:
     return os.path.abspath(os.environ["SLUICE"])
 
 
-def until(found, what, patience=PATIENCE):
+def until(found, what, patience=PATIENCE, settle=SETTLE):
     """Looks until `found` gives something, and gives that."""
     deadline = time.monotonic() + patience
     while True:
@@ -38,7 +38,7 @@ def until(found, what, patience=PATIENCE):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience:.0f} s in vain: {what() if callable(what) else what}")
-        time.sleep(SETTLE)
+        time.sleep(settle)
 
 
 # ------------------------------------------------------------------------------------------------ namespaces and hosts
@@ -163,7 +163,9 @@ class Wire:
     ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING, SO_RCVBUFFORCE = 3, 263, 8, 4, 33
     VLAN_VALID, VLAN_TPID_VALID = 1 << 4, 1 << 6
 
-    def __init__(self, namespace, interface):
+    def __init__(self, namespace, interface, aside=lambda frame: False):
+        """`aside` picks the frames that are not handed over."""
+        self.aside = aside
         namespace.run("ip", "link", "set", interface, "up")
         with namespace.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -189,7 +191,9 @@ class Wire:
                     continue  # said once when the interface goes; what came before is still there
                 raise
             if sender[2] != self.PACKET_OUTGOING:
-                return self.tag_put_back(frame, control)
+                frame = self.tag_put_back(frame, control)
+                if not self.aside(frame):
+                    return frame
 
     def tag_put_back(self, frame, control):
         """The kernel takes the outer tag out of a frame and hands it over beside it."""
@@ -337,7 +341,9 @@ def balance(books):
         assert side["received"] == side["forwarded"] + side["answered"] + sum(side["dropped"].values()), (name, side)
     received = sum(port["received"] - sum(port["dropped"].values()) for port in books["ports"].values())
     assert received == sum(side["received"] for side in books["sides"].values()), books
-    sent = sum(side["forwarded"] + side["replies"] + side["probes"] for side in books["sides"].values())
+    outgoing = ("forwarded", "replies", "probes", "fragments")
+    sent = sum(side[what] for side in books["sides"].values() for what in outgoing)
+    assert sent == sum(side["transmitted"] for side in books["sides"].values()), books
     assert sent == sum(port["transmitted"] for port in books["ports"].values()), books
     assert sum(books["outcomes"].values()) == sum(port["received"] for port in books["ports"].values()), books
 
@@ -373,8 +379,8 @@ class Lab:
         self.running.append(sluice)
         return sluice.wait_for_start()
 
-    def wire(self, namespace, interface):
-        wire = Wire(namespace, interface)
+    def wire(self, namespace, interface, **how):
+        wire = Wire(namespace, interface, **how)
         self.wires.append(wire)
         return wire
 

@@ -193,5 +193,7 @@ def test_jumbo_frames_pass_whole_where_the_mtu_is_9000(lab, tags):
 def test_what_does_not_fit_the_other_side_is_dropped_whole(lab):
     bench = Bench(lab, {"vlan": 10, "mtu": 9000}, {"vlan": 20}, device="net_pcap")
     large = [udp(size=1515, flags="DF"), udp(size=1515), udp6(size=1515)]
-    assert bench.through(*(tagged(frame, 10) for frame in large)) == []
+    across, told = bench.exchange(*(tagged(frame, 10) for frame in large))
+    assert across == []
+    assert told == [tagged(frames.fragmentation_needed(large[0], 1500), 10), tagged(frames.packet_too_big(large[2], 1500), 10)]
     assert bench.sluice.dropped("mud") == {"too_big": 2, "too_big_v4_nodf": 1}

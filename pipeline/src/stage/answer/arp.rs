@@ -23,7 +23,7 @@ pub(super) fn answer(
     let (bridge, ether) = (arrival.bridge, &arrival.ether);
     let arp = Arp::parse(ether.payload).map_err(|_| Reason::ArpMalformed)?;
     if bridge.rules.own.ipv4 == Some(arp.tpa) {
-        return own(arrival, &arp, limits, outbox);
+        return own(arrival, &arp, limits, outbox, notes);
     }
     if bridge.own.contains(&ether.dst) {
         return Err(Reason::ToUsNotOurs);
@@ -34,7 +34,7 @@ pub(super) fn answer(
     if bridge.rules.arp != Resolution::Answer || !asks {
         return Ok(Answer::Pass);
     }
-    match whose(arrival, IpAddr::V4(arp.tpa)) {
+    match whose(arrival, IpAddr::V4(arp.tpa), &[ether.src, arp.sha]) {
         Whose::Unsure => Ok(Answer::Pass),
         // the owner hears the probe itself, and so does a second owner across the bridge
         Whose::SameSide if probe => Ok(Answer::Pass),
@@ -53,8 +53,17 @@ pub(super) fn answer(
 }
 
 /// For our own address, as a host (RFC 826; a probe too, RFC 5227 §2.1).
-fn own(arrival: &Arrival<'_>, arp: &Arp, limits: &mut Limits, outbox: &mut Outbox) -> Result<Answer, Reason> {
+fn own(
+    arrival: &Arrival<'_>,
+    arp: &Arp,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+    notes: &mut Notes<'_>,
+) -> Result<Answer, Reason> {
     if !arrival.bridge.tables.hold.has(OwnAddress::V4) {
+        if arp.op == REQUEST && arp.spa.is_unspecified() {
+            notes.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
+        }
         return Err(Reason::ToUsNotOurs);
     }
     if arp.op == REQUEST {

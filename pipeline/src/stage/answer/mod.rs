@@ -15,6 +15,7 @@ use crate::event::Notes;
 use crate::outbox::Outbox;
 use crate::path::Limits;
 use crate::reason::{Cause, Reason};
+use crate::table::neighbour::Neighbour;
 use crate::table::pins::Pin;
 
 /// Whether the frame goes on.
@@ -51,6 +52,10 @@ fn slow(
     outbox: &mut Outbox,
     notes: &mut Notes<'_>,
 ) -> Result<Answer, Reason> {
+    // on this side that MAC is nobody's: whoever sends to it has moved, and must look for us anew
+    if arrival.ether.dst == arrival.bridge.own(arrival.side().other()) {
+        return Err(Reason::ToUsNotOurs);
+    }
     match kind {
         Kind::Ipv4 { .. } => own::ipv4(arrival, limits, outbox),
         Kind::Ipv6 => own::ipv6(arrival, limits, outbox),
@@ -72,7 +77,7 @@ struct Behalf {
     mac: Mac,
     /// It forwards: R.
     router: bool,
-    /// It said so, or the operator did: O.
+    /// It said so within 30 s, or the operator did: O.
     overrides: bool,
     /// Provisioned, or heard within 30 s: enough to defend an address with.
     sure: bool,
@@ -89,13 +94,14 @@ enum Whose {
     Across(Behalf),
 }
 
-/// Whose an address is. Never the asking MAC's own: a router that has moved here looks for duplicates of itself
-/// (openwrt#14309).
-fn whose(arrival: &Arrival<'_>, address: IpAddr) -> Whose {
+/// Whose an address is that these MACs ask for. Never an asking MAC's own, nor its member's: a router that has moved here
+/// looks for duplicates of itself (openwrt#14309).
+fn whose(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> Whose {
     let bridge = arrival.bridge;
-    let known = bridge.tables.neighbours.get(address);
-    let heard = known.is_some_and(|known| known.is_confirmed(arrival.now));
+    let in_time = |known: &Neighbour| arrival.now.since(known.confirmed) < bridge.rules.macs.age;
+    let known = bridge.tables.neighbours.get(address).filter(|known| !known.contested && in_time(known));
     let owner = match bridge.owners.get(address) {
+        Some(owner) if asking.iter().any(|mac| owner.macs.contains(mac)) => None,
         Some(owner) => {
             let spoken = known.map(|known| known.mac).filter(|mac| owner.macs.contains(mac));
             // of several MACs (VRRP) only the one that speaks for the address is sure
@@ -107,14 +113,15 @@ fn whose(arrival: &Arrival<'_>, address: IpAddr) -> Whose {
                 sure: true,
             })
         }
-        None => known.filter(|known| !known.contested).map(|known| Behalf {
+        None => known.map(|known| Behalf {
             mac: known.mac,
             router: known.router,
-            overrides: known.overrides,
-            sure: heard,
+            overrides: known.overrides && known.is_confirmed(arrival.now),
+            sure: known.is_confirmed(arrival.now),
         }),
     };
-    let Some(owner) = owner.filter(|owner| owner.mac != arrival.ether.src) else { return Whose::Unsure };
+    let Some(owner) = owner.filter(|owner| !asking.contains(&owner.mac)) else { return Whose::Unsure };
+    let heard = known.is_some_and(|known| known.mac == owner.mac && known.is_confirmed(arrival.now));
     let pinned = matches!(bridge.pins.get(owner.mac), Some(Pin::To(_)));
     match bridge.side_of(owner.mac, arrival.now) {
         Some(side) if side != arrival.side() => Whose::Across(owner),
@@ -126,9 +133,6 @@ fn whose(arrival: &Arrival<'_>, address: IpAddr) -> Whose {
 
 /// The reply is there; whether the frame goes on besides.
 fn replied(notes: &mut Notes<'_>, goes_on: bool) -> Answer {
-    if goes_on {
-        notes.cause(Cause::AnsweredAndBridged);
-        return Answer::Pass;
-    }
-    Answer::Done
+    notes.cause(if goes_on { Cause::AnsweredAndBridged } else { Cause::AnsweredForOwner });
+    if goes_on { Answer::Pass } else { Answer::Done }
 }

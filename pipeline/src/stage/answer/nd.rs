@@ -51,7 +51,7 @@ pub(super) fn answer(
     if !dad && !has_sllao {
         return Ok(Answer::Pass); // optimistic DAD: its address may be taken (RFC 4429)
     }
-    match whose(arrival, IpAddr::V6(nd.target)) {
+    match whose(arrival, IpAddr::V6(nd.target), &[arrival.ether.src]) {
         Whose::Unsure => Ok(Answer::Pass),
         // never suppressed: the owner, wherever it is, must see that somebody wants its address
         Whose::SameSide if dad => Ok(Answer::Pass),
@@ -91,11 +91,6 @@ fn own(
     notes: &mut Notes<'_>,
 ) -> Result<Answer, Reason> {
     let bridge = arrival.bridge;
-    // a link-local address of ours is there on its own side only
-    let elsewhere = address == OwnAddress::LinkLocal(arrival.side().other());
-    if elsewhere || !bridge.tables.hold.has(address) {
-        return Err(Reason::ToUsNotOurs);
-    }
     let dad = ip.src.is_unspecified();
     if dad {
         let mut ours = false;
@@ -104,6 +99,14 @@ fn own(
             notes.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
             return Err(Reason::OwnProbe);
         }
+    }
+    let has = bridge.tables.hold.has(address);
+    if dad && !has {
+        notes.own_claim(address, true); // it looks as we do (RFC 4862 §5.4.3)
+    }
+    // a link-local address of ours is there on its own side only
+    if !has || address == OwnAddress::LinkLocal(arrival.side().other()) {
+        return Err(Reason::ToUsNotOurs);
     }
     if !may_answer(arrival, limits) {
         return Err(Reason::AnswerLimit);

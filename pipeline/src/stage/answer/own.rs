@@ -18,11 +18,6 @@ const ECHO_REQUEST4: u8 = 8;
 /// Header of an echo message.
 const ECHO: usize = 8;
 
-/// The frame was sent to our MAC of the side that it came in on.
-fn is_to_this_side(arrival: &Arrival<'_>) -> bool {
-    arrival.ether.dst == arrival.bridge.own(arrival.side())
-}
-
 /// IPv4 for our MAC.
 pub(super) fn ipv4(
     arrival: &Arrival<'_>,
@@ -34,7 +29,7 @@ pub(super) fn ipv4(
     let ours = bridge.rules.own.ipv4 == Some(ip.dst) && bridge.tables.hold.has(OwnAddress::V4);
     let echo = ip.protocol == ICMP && ip.payload.first() == Some(&ECHO_REQUEST4) && ip.payload.len() >= ECHO;
     let whole = !ip.is_fragment() && ip.checksum_ok && checksum::fold(checksum::sum(ip.payload)) == 0xffff;
-    if !(ours && echo && whole && is_to_this_side(arrival)) || bridge.is_own(IpAddr::V4(ip.src)) {
+    if !(ours && echo && whole) || bridge.is_own(IpAddr::V4(ip.src)) {
         return Err(Reason::ToUsNotOurs);
     }
     if !may_answer(arrival, limits) {
@@ -66,7 +61,7 @@ pub(super) fn ipv6(
             && message.len() >= ECHO
             && icmp6::checksum_ok(ip.src, ip.dst, message)
     });
-    let Some(echo) = echo.filter(|_| ours && is_to_this_side(arrival)) else {
+    let Some(echo) = echo.filter(|_| ours) else {
         return Err(Reason::ToUsNotOurs);
     };
     if bridge.is_own(IpAddr::V6(ip.src)) {

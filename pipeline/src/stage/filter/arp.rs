@@ -71,9 +71,6 @@ fn claim(bridge: &BridgePlan, ether: &Ether<'_>, arp: &Arp, notes: &mut Notes<'_
         notes.own_claim(OwnAddress::V4, false);
         return Err(Reason::IpConflictOwn);
     }
-    if arp.spa.is_unspecified() && bridge.rules.own.ipv4 == Some(arp.tpa) && arp.op == REQUEST {
-        notes.own_claim(OwnAddress::V4, true); // somebody else is about to take it (RFC 5227 §2.1.1)
-    }
     if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
         notes.event(EventKind::ArpSpoof);
         match bridge.rules.conflict {

@@ -55,29 +55,13 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
-    let looks = message[0] == NS && ip.src.is_unspecified();
-    own_claim(bridge, claimed, (nd.target, looks), notes)?;
-    let speakers = speaker.map(|mac| [ether.src, mac]);
-    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
-}
-
-/// An address of our own is ours alone. Who looks whether it is free is answered, but matters while we look ourselves
-/// (RFC 4862 §5.4.3).
-fn own_claim(
-    bridge: &BridgePlan,
-    claimed: Ipv6Addr,
-    (target, looks): (Ipv6Addr, bool),
-    notes: &mut Notes<'_>,
-) -> Result<(), Reason> {
     if let Some(address) = bridge.own6(claimed) {
         notes.event(EventKind::IpConflictOwn);
         notes.own_claim(address, false);
         return Err(Reason::IpConflictOwn);
     }
-    if let Some(address) = bridge.own6(target).filter(|_| looks) {
-        notes.own_claim(address, true);
-    }
-    Ok(())
+    let speakers = speaker.map(|mac| [ether.src, mac]);
+    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
 }
 
 /// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.

@@ -12,9 +12,16 @@ const MF: u16 = 0x2000;
 /// The reserved bit and DF, which a fragment keeps.
 const KEPT: u16 = 0xc000;
 
+/// The longest packet that fragments may belong to.
+const LONGEST: usize = 0xffff;
+
 /// Puts the packet's fragments for the egress side into the outbox: all of them, or `false` and none.
 pub(super) fn fragment(arrival: &Arrival<'_>, mtu: usize, outbox: &mut Outbox) -> bool {
     let Ok(ip) = Ipv4::parse(arrival.ether.payload) else { return false };
+    // new checksums would make a damaged header whole; and offsets have 13 bits
+    if !ip.checksum_ok || usize::from(ip.fragment_offset) * 8 + ip.packet.len() > LONGEST {
+        return false;
+    }
     let header = &ip.packet[..ip.packet.len() - ip.payload.len()];
     let (later, later_len) = later_options(header);
     let flags = u16::from_be_bytes([header[6], header[7]]);
@@ -61,7 +68,9 @@ fn later_options(header: &[u8]) -> ([u8; 60], usize) {
             1 => 1,
             _ => rest.get(1).map_or(0, |length| usize::from(*length)),
         };
-        let Some((option, after)) = rest.split_at_checked(length).filter(|_| length > 0) else { break };
+        // what makes no sense ends the options, as it does for a receiver: all but padding have two bytes
+        let makes_sense = kind == 1 || length >= 2;
+        let Some((option, after)) = rest.split_at_checked(length).filter(|_| makes_sense) else { break };
         if kind & 0x80 != 0 {
             later[len..len + length].copy_from_slice(option);
             len += length;

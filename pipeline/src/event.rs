@@ -99,26 +99,47 @@ pub struct Claim {
     pub looks: bool,
 }
 
-/// The way of notices out of a worker. Full means lost, and counted: the packet path waits for nobody.
+/// The ways of notices out of a worker: one of events, which anybody can draw by the thousand, and one of what the bridge
+/// goes by, which they cannot crowd out. Full means lost, and counted: the packet path waits for nobody.
 #[derive(Debug)]
 pub struct Notices {
-    queue: rtrb::Producer<Notice>,
+    events: rtrb::Producer<Notice>,
+    knowledge: rtrb::Producer<Notice>,
     /// How many were lost.
     pub lost: u64,
 }
 
+/// The other end, in the control thread.
+#[derive(Debug)]
+pub struct Noticed {
+    events: rtrb::Consumer<Notice>,
+    knowledge: rtrb::Consumer<Notice>,
+}
+
 impl Notices {
-    /// A queue for so many notices, and its end in the control thread.
-    pub fn queue(capacity: usize) -> (Notices, rtrb::Consumer<Notice>) {
-        let (queue, consumer) = rtrb::RingBuffer::new(capacity);
-        (Notices { queue, lost: 0 }, consumer)
+    /// Queues for so many notices each, and their ends.
+    pub fn queue(capacity: usize) -> (Notices, Noticed) {
+        let (events, told) = rtrb::RingBuffer::new(capacity);
+        let (knowledge, known) = rtrb::RingBuffer::new(capacity);
+        (Notices { events, knowledge, lost: 0 }, Noticed { events: told, knowledge: known })
     }
 
     /// Reports something.
     pub fn push(&mut self, notice: Notice) {
-        if self.queue.push(notice).is_err() {
+        let queue = match notice {
+            Notice::Event(_) | Notice::Anycast(..) => &mut self.events,
+            Notice::Heard(..) | Notice::Probe(_) | Notice::Own(_) => &mut self.knowledge,
+        };
+        if queue.push(notice).is_err() {
             self.lost += 1;
         }
+    }
+}
+
+impl Noticed {
+    /// The next notice, events first.
+    pub fn pop(&mut self) -> Option<Notice> {
+        self.events.pop().or_else(|_| self.knowledge.pop()).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rules::Rules;
 
 use crate::books::Books;
-use crate::event::{Event, Notice};
+use crate::event::{Event, Noticed};
 use crate::io::Buffer;
 use crate::io::mem::{MemIo, Packet};
 use crate::plan::{At, Plan};
@@ -26,7 +26,7 @@ const SEED: u64 = 0;
 #[derive(Debug)]
 pub struct Replay {
     worker: Worker<MemIo>,
-    queue: rtrb::Consumer<Notice>,
+    queue: Noticed,
     presence: Presence,
     send: Vec<OwnSend>,
     tell: Vec<Tell>,
@@ -82,7 +82,7 @@ impl Replay {
         self.worker.io.input[port].push_back(packet);
         self.worker.poll(self.now);
         let plan = Arc::clone(self.worker.plan());
-        while let Ok(notice) = self.queue.pop() {
+        while let Some(notice) = self.queue.pop() {
             self.presence.notice(&plan, &notice, &mut self.send, &mut self.tell);
         }
         self.send_own();

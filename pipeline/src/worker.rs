@@ -8,7 +8,7 @@ use std::time::Duration;
 use rules::{Idle, Mac};
 
 use crate::books::{Books, SideBooks};
-use crate::event::{Notice, Notices};
+use crate::event::{Noticed, Notices};
 use crate::frame::ether;
 use crate::io::{BURST, Buffer, Io};
 use crate::outbox::{Outbox, OwnKind};
@@ -121,7 +121,7 @@ pub struct Worker<I: Io> {
 
 impl<I: Io> Worker<I> {
     /// One of so many workers, and the end of its notices.
-    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, rtrb::Consumer<Notice>) {
+    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, Noticed) {
         const NOTICES: usize = 4096;
         let (notices, consumer) = Notices::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(bridge, workers, seed)).collect();

@@ -403,7 +403,7 @@ fn anycast(m: &mut Fields<'_, '_>) -> Anycast {
             "subnet_router",
             Choice(&[("auto", true), ("off", false)]),
             true,
-            "auto: the subnet-router and reserved anycast addresses of the peering prefixes are anycast.",
+            "auto: the subnet-router anycast addresses of the peering prefixes are anycast. The reserved ones (RFC 2526) always are, unless under never.",
         ),
         never: values(m.list(
             "never",

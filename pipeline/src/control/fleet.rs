@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use rules::{Mac, Rules};
 
 use crate::books::Books;
-use crate::event::Notice;
+use crate::event::{Notice, Noticed};
 use crate::io::Io;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
@@ -55,7 +55,7 @@ struct Hand {
     thread: JoinHandle<anyhow::Result<Books>>,
     orders: rtrb::Producer<Order>,
     reports: rtrb::Consumer<Report>,
-    notices: rtrb::Consumer<Notice>,
+    notices: Noticed,
 }
 
 /// All workers of the process.
@@ -126,7 +126,7 @@ impl Fleet {
 
     /// What the workers noticed since the last call.
     pub fn notices(&mut self) -> Vec<Notice> {
-        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.notices.pop().ok())).collect()
+        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.notices.pop())).collect()
     }
 
     /// Has the first worker send frames of the bridge's own.

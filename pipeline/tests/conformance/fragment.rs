@@ -273,7 +273,7 @@ fn narrow(mtu: usize) -> Rules {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))] // each starts a bridge
+    #![proptest_config(ProptestConfig::with_cases(100))] // each starts a bridge
 
     #[test]
     fn f182_what_is_reassembled_is_what_came(

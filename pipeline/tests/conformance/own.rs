@@ -25,9 +25,9 @@ fn c0() -> Config {
     Config::c0().member(M, &mac(C))
 }
 
-/// Each side with its own MAC, a station, and that station's addresses.
-type Ends = (Side, [u8; 6], [u8; 6], &'static str, &'static str);
-const SIDES: [Ends; 2] = [(M, MAC_M, A, IP4_A, IP_A), (W, MAC_W, B, IP4_B, IP_B)];
+/// A side, our MAC there, a station, and that station's addresses.
+type Place = (Side, [u8; 6], [u8; 6], &'static str, &'static str);
+const SIDES: [Place; 2] = [(M, MAC_M, A, IP4_A, IP_A), (W, MAC_W, B, IP4_B, IP_B)];
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)

@@ -13,6 +13,7 @@ use crate::event::{Notice, Noticed};
 use crate::io::Io;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
+use crate::table::hold::OwnAddress;
 use crate::time::Time;
 use crate::worker::{Adopt, Order, Report, Worker};
 
@@ -80,6 +81,7 @@ impl Fleet {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let (cores, idle) = (rules.workers.clone(), rules.idle);
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
+        keep_silent(&plan, 0);
         let workers = cores.len();
         let mut hands = Vec::with_capacity(workers);
         for (core, io) in cores.into_iter().zip(ios) {
@@ -165,6 +167,7 @@ impl Fleet {
             );
         }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
+        keep_silent(&plan, before.bridges.len());
         self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
         for hand in &mut self.hands {
             hand.report()?;
@@ -190,6 +193,13 @@ impl Fleet {
             hand.orders.push(order()).map_err(|_| hand.stuck())?;
         }
         Ok(())
+    }
+}
+
+/// New bridges, from this slot on, answer for no address of their own before they have looked for duplicates of it.
+fn keep_silent(plan: &Plan, from: usize) {
+    for bridge in &plan.bridges[from..] {
+        OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
     }
 }
 

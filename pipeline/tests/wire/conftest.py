@@ -10,7 +10,16 @@ import pytest
 
 from harness import CORES, Lab
 
-TOOLS = {"ip": "iproute2", "ping": "iputils-ping", "sysctl": "procps"}
+TOOLS = {
+    "ip": "iproute2",
+    "ping": "iputils-ping",
+    "arping": "iputils-arping",
+    "ndisc6": "ndisc6",
+    "rdisc6": "ndisc6",
+    "sysctl": "procps",
+    "ethtool": "ethtool",
+    "tshark": "tshark",
+}
 
 
 def missing():
@@ -21,8 +30,8 @@ def missing():
         return "network namespaces and taps need root"
     if not os.path.exists("/dev/net/tun"):
         return "no /dev/net/tun: load the kernel module tun"
-    lacking = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    return f"install {' '.join(lacking)}" if lacking else None
+    lacking = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
+    return f"install {' '.join(sorted(lacking))}" if lacking else None
 
 
 def pytest_collection_modifyitems(items):

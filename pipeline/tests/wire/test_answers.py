@@ -4,6 +4,7 @@ Linux hosts and their tools make of it (SPEC C, F34 to F36, F65 to F141)."""
 import json
 import os
 import subprocess
+import time
 
 import pytest
 from scapy.layers.inet import ICMP, IP
@@ -13,8 +14,8 @@ from scapy.utils import wrpcap
 
 import frames
 from bench import Bench
-from frames import A, A4, A6, B, B4, B6, LINK_LOCAL, MAC_M, MAC_W, MEMBERS, OWN, rules, strict, tagged, udp, udp6
-from harness import PATIENCE, until
+from frames import A, A4, A6, B, B4, B6, LINK_LOCAL, MAC_M, MAC_W, OWN, rules, strict, tagged, udp, udp6
+from harness import until
 from test_hosts import TAPS, UNTAGGED, on_taps
 
 OTHER4, OTHER6 = "202.7.0.99", "2001:7fa:3:ca07::99"
@@ -136,10 +137,14 @@ def test_a_host_that_moves_to_the_other_side_is_reached_there(lab, mode):
         host.reaches(A4)
         host.reaches(A6)
     moves.attach(sluice.namespace, "access1")
+    # a router whose cable was moved still knows its neighbours, and goes on
+    a.run("ip", "neighbour", "replace", C6, "lladdr", C, "dev", "eth0")
+    began = time.monotonic()
     with a.entered():
         speaks = subprocess.Popen(["ping", "-n", "-q", "-i", "0.2", C6], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        c.reaches(A4)
+        c.reaches(A4, "-W", "0.1")
+        print(f"reached after {time.monotonic() - began:.2f} s")
         c.reaches(A6)
         b.reaches(A4)
         b.reaches(A6)
@@ -154,8 +159,6 @@ def test_a_host_that_moves_to_the_other_side_is_reached_there(lab, mode):
 
 # ------------------------------------------------------------------------------------------------ the bridge as a host
 
-SIDES = {"mud": (MAC_M, (B, B4, B6)), "wix": (MAC_W, (A, A4, A6))}
-
 
 @pytest.fixture
 def world(lab):
@@ -167,13 +170,14 @@ def world(lab):
 
 
 def test_linux_tools_find_the_bridge_as_they_find_a_host(world):
-    a, b, sluice = world
-    for host, own, (mac, ipv4, ipv6) in ((a, MAC_M, SIDES["mud"][1]), (b, MAC_W, SIDES["wix"][1])):
-        for mac, ipv4, ipv6 in ((own, OWN["ipv4"], OWN["ipv6"]), (mac, ipv4, ipv6)):
+    a, b, _ = world
+    bridge = (OWN["ipv4"], OWN["ipv6"])
+    for host, found in ((a, [(MAC_M, *bridge), (B, B4, B6)]), (b, [(MAC_W, *bridge), (A, A4, A6)])):
+        for mac, ipv4, ipv6 in found:
             assert host.run("ndisc6", "-1", "-q", ipv6, host.interface).stdout.strip().lower() == mac
-            said = host.run("arping", "-c2", "-I", host.interface, ipv4).stdout
-            assert said.lower().count(f"unicast reply from {ipv4} [{mac}]") == 2, said
-            assert "Received 2 response(s)" in said
+            said = host.run("arping", "-c1", "-I", host.interface, ipv4).stdout
+            assert said.lower().count(f"unicast reply from {ipv4} [{mac}]") == 1, said
+            assert "Received 1 response(s)" in said
             host.reaches(ipv4, "-s", "1400")
             host.reaches(ipv6, "-s", "1400")
             assert host.neighbours()[ipv4] == host.neighbours()[ipv6] == mac
@@ -204,7 +208,6 @@ def test_its_addresses_are_defended(world):
 
 # ------------------------------------------------------------------------------------------------ replies, decoded
 
-FINE = "icmp.checksum.status icmpv6.checksum.status ip.checksum.status".split()
 CHECK = [option for name in ("ip", "tcp", "udp") for option in ("-o", f"{name}.check_checksum:TRUE")]
 
 
@@ -214,6 +217,12 @@ def tshark(capture, *arguments):
         ["tshark", "-n", "-r", str(capture), *CHECK, *arguments], capture_output=True, text=True, check=True, env=environment
     )
     return said.stdout.splitlines()
+
+
+def outer(capture, *fields):
+    """Fields of each packet itself, not of what it quotes: that is cut off, and its checksums do not fit it."""
+    chosen = [option for field in fields for option in ("-e", field)]
+    return tshark(capture, "-T", "fields", "-E", "occurrence=f", "-E", "separator=,", *chosen)
 
 
 def test_another_decoder_finds_the_replies_well_formed(lab):
@@ -233,13 +242,11 @@ def test_another_decoder_finds_the_replies_well_formed(lab):
     capture = lab.folder / "replies.pcap"
     wrpcap(str(capture), [Ether(frame) for frame in replies])
 
-    kinds = tshark(capture, "-T", "fields", "-E", "occurrence=f", "-E", "separator=,", *(
-        option for field in ("arp.opcode", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code") for option in ("-e", field)
-    ))
+    kinds = outer(capture, "arp.opcode", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
     arp, echo4, echo6, needed, big, advertised = "2,,,,", ",0,0,,", ",,,129,0", ",3,4,,", ",,,2,0", ",,,136,0"
     mine, other = [arp, advertised] + [echo4] * 3 + [echo6] * 3, [arp, arp, advertised]
     assert kinds == mine + other + [needed] * 2 + [big] * 2
-    # of the packet itself: what it quotes is cut off, and its checksums with it
-    status = tshark(capture, "-T", "fields", "-E", "occurrence=f", *(option for field in FINE for option in ("-e", field)))
-    assert all(set(line.split()) <= {"1"} for line in status), status
+    status = outer(capture, "icmp.checksum.status", "icmpv6.checksum.status", "ip.checksum.status")
+    good4, good6 = "1,,1", ",1,"
+    assert status == [{"2": ",,"}.get(kind[:1], good6 if kind.startswith(",,,") else good4) for kind in kinds]
     assert tshark(capture, "-Y", "_ws.malformed || vlan.id != 10 || _ws.expert.severity == error") == []

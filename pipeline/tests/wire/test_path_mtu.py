@@ -132,13 +132,13 @@ def test_a_source_that_looks_like_anycast_is_told_nothing_unless_the_rules_say_w
 SOURCES = 500
 
 
-def too_large(version, routers):
-    """A frame that does not fit from each of many sources, behind so many MACs."""
+def too_large(version):
+    """A frame that does not fit from each of many sources, behind another router of a's side."""
     for number in range(SOURCES):
-        link = Ether(src=f"02:ee:00:00:{number % routers >> 8:02x}:{number % routers & 0xFF:02x}", dst=B)
+        link = Ether(src="02:ee:00:00:00:0e", dst=B)
         source4, source6 = f"202.7.{number >> 8}.{number & 0xFF or 1}", f"2001:7fa:3:ca07::1:{number:x}"
         packet = IP(src=source4, dst=B4, flags="DF") if version == 4 else IPv6(src=source6, dst=B6)
-        yield bytes(link / packet / UDP(sport=1, dport=9)).ljust(14 + 1500, b"x")
+        yield bytes(link / packet / UDP(sport=1, dport=9) / bytes(1500 - 40 - 8))
 
 
 class Others:
@@ -164,16 +164,14 @@ class Others:
         self.process.join()
 
 
-@pytest.mark.parametrize("routers", [1, SOURCES], ids=["behind_one_router", "each_a_router"])
 @pytest.mark.parametrize(("version", "address"), [(4, B4), (6, B6)], ids=["ipv4", "ipv6"])
-def test_many_others_that_exceed_the_mtu_starve_nobody(lab, version, address, routers):
+def test_many_others_that_exceed_the_mtu_starve_nobody(lab, version, address):
     a, b, sluice = hosts(lab, 1500, admission="learned", members=[])
     a.reaches(address)
-    others = Others(lab, a, list(too_large(version, routers)))
+    others = Others(lab, a, list(too_large(version)))
     print(f"{transfer(a, b, address):.2f} s")
     others.stop()
     causes = sluice.ask("counters")["causes"]
     print(f"{others.sent.value} frames from others; {causes}")
     assert path_mtu(a, address) == SMALL
-    limited = "ptb_ratelimited_mac" if routers == 1 else "ptb_ratelimited_source"
-    assert causes[limited] > SOURCES
+    assert causes["ptb_ratelimited_mac"] > SOURCES  # it was a flood

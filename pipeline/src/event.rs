@@ -2,12 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use rules::{Mac, Side};
+use rules::{Mac, Rate, Side};
 
 use crate::books::SideBooks;
 use crate::frame::build::Nonce;
 use crate::plan::Anycast;
 use crate::reason::Cause;
+use crate::table::bucket::Bucket;
 use crate::table::hold::OwnAddress;
 use crate::table::neighbour::Heard;
 use crate::time::Time;
@@ -105,9 +106,13 @@ pub struct Claim {
 pub struct Notices {
     events: rtrb::Producer<Notice>,
     knowledge: rtrb::Producer<Notice>,
+    budget: Bucket,
     /// How many were lost.
     pub lost: u64,
 }
+
+/// What one worker passes on of owners and claims: unicast ones pay no storm token, and probes need the queue too.
+const BUDGET: Rate = Rate { per_second: 4000, burst: 2000 };
 
 /// The other end, in the control thread.
 #[derive(Debug)]
@@ -121,25 +126,31 @@ impl Notices {
     pub fn queue(capacity: usize) -> (Notices, Noticed) {
         let (events, told) = rtrb::RingBuffer::new(capacity);
         let (knowledge, known) = rtrb::RingBuffer::new(capacity);
-        (Notices { events, knowledge, lost: 0 }, Noticed { events: told, knowledge: known })
+        (
+            Notices { events, knowledge, budget: Bucket::FULL, lost: 0 },
+            Noticed { events: told, knowledge: known },
+        )
     }
 
     /// Reports something.
     pub fn push(&mut self, notice: Notice) {
-        let queue = match notice {
-            Notice::Event(_) | Notice::Anycast(..) => &mut self.events,
-            Notice::Heard(..) | Notice::Probe(_) | Notice::Own(_) => &mut self.knowledge,
+        let (queue, paid) = match notice {
+            Notice::Event(_) | Notice::Anycast(..) => (&mut self.events, true),
+            Notice::Probe(_) => (&mut self.knowledge, true),
+            Notice::Heard(_, Event { time, .. }, _) | Notice::Own(Claim { time, .. }) => {
+                (&mut self.knowledge, self.budget.take(time, BUDGET))
+            }
         };
-        if queue.push(notice).is_err() {
+        if !paid || queue.push(notice).is_err() {
             self.lost += 1;
         }
     }
 }
 
 impl Noticed {
-    /// The next notice, events first.
+    /// The next notice: what the bridge goes by first.
     pub fn pop(&mut self) -> Option<Notice> {
-        self.events.pop().or_else(|_| self.knowledge.pop()).ok()
+        self.knowledge.pop().or_else(|_| self.events.pop()).ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Frames of the bridge's own, on their way to a port: replies, probes, fragments. Room for them is taken once.
 
+use rules::Side;
+
 use crate::plan::At;
 
 /// What an own frame is.
@@ -38,21 +40,17 @@ const ROOM: usize = 9216 + 64;
 
 impl Default for Outbox {
     fn default() -> Outbox {
-        Outbox { frames: Vec::with_capacity(MOST), used: 0 }
+        let at = At { bridge: 0, side: Side::First };
+        let place = || OwnFrame { at, kind: OwnKind::Reply, bytes: Vec::with_capacity(ROOM) };
+        Outbox { frames: (0..MOST).map(|_| place()).collect(), used: 0 }
     }
 }
 
 impl Outbox {
     /// A place for a frame to be sent on a side; `None` where all are taken. The place is empty, with room for the largest
-    /// frame: filling it allocates nothing, after the first use of each place.
+    /// frame: filling it allocates nothing.
     pub fn put(&mut self, at: At, kind: OwnKind) -> Option<&mut Vec<u8>> {
-        if self.used == MOST {
-            return None;
-        }
-        if self.used == self.frames.len() {
-            self.frames.push(OwnFrame { at, kind, bytes: Vec::with_capacity(ROOM) });
-        }
-        let frame = &mut self.frames[self.used];
+        let frame = self.frames.get_mut(self.used)?;
         self.used += 1;
         (frame.at, frame.kind) = (at, kind);
         frame.bytes.clear();

@@ -114,6 +114,7 @@ impl Limits {
             new: share(),
             answers: share(),
             mtu_errors: share(),
+            mtu_first: share(),
         };
         Limits {
             sources: Sources::new(sources, seed),
@@ -140,6 +141,8 @@ pub struct Shares {
     pub answers: Share,
     /// Of path-MTU errors.
     pub mtu_errors: Share,
+    /// Of the same, for sources that have drawn none lately.
+    pub mtu_first: Share,
 }
 
 /// What one worker owns: its limiters, its books, and its way to report events.

@@ -237,6 +237,7 @@ impl Bridge {
         for address in OwnAddress::ALL {
             let (v4, v6) = (bridge.rules.own.ipv4, own_address6(bridge, address));
             if v6.is_none() && (address != OwnAddress::V4 || v4.is_none()) {
+                self.detection.remove(&address); // should it come back, it is looked for again
                 continue;
             }
             let Some(wanted) = v6.map(IpAddr::V6).or(v4.map(IpAddr::V4)) else { continue };

@@ -117,7 +117,6 @@ reasons! {
         ArpShaMismatch "arp_sha_mismatch" "ARP sender MAC is not the frame's source";
         ArpNotWix "arp_not_wix" "ARP for or from an address outside the peering prefixes";
         ArpNetBcast "arp_net_bcast" "ARP for a network or broadcast address: a wrong netmask";
-        IpConflictOwn "ip_conflict_own" "somebody else claims an address of the bridge's own";
         Drain "drain" "BGP between peering addresses, and `drain` is on";
         ArpSpoof "arp_spoof" "ARP claims a member's address for another MAC";
         Icmp6Ra "icmp6_ra" "router advertisement";
@@ -156,6 +155,7 @@ reasons! {
     }
     Answer {
         ToUsNotOurs "to_us_not_ours" "for the bridge itself, which routes nothing and has no such service or address";
+        IpConflictOwn "ip_conflict_own" "somebody else claims an address of the bridge's own";
         OwnProbe "own_probe" "our own duplicate address detection came back: a loop";
         AnswerLimit "answer_limit" "for the bridge itself, over the side's limit of replies";
         ArpSameSide "arp_same_side" "ARP request whose target hears it itself: not sent across";

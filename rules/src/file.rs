@@ -65,7 +65,8 @@ pub fn load(path: impl AsRef<Path>) -> Result<Checked, Errors> {
 /// All errors of the file at once, in its order (the first 1,000; then how many more). Only a text that is not YAML, is larger than
 /// [`MAX_BYTES`], or uses anchors, aliases, tags or several documents has one error: where reading had to end.
 pub fn parse(text: &str, file: &str) -> Result<Checked, Errors> {
-    let tree = Some(text)
+    // a byte order mark, as some editors put one in front, is no part of the text
+    let tree = Some(text.strip_prefix('\u{feff}').unwrap_or(text))
         .filter(|text| text.len() <= MAX_BYTES)
         .ok_or_else(Fault::too_large)
         .and_then(Tree::parse)

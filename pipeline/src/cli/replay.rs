@@ -64,8 +64,10 @@ impl Replay {
             readers.push(Reader::open(&input.file)?);
         }
         let mut writers = self.writers(bridge.plan())?;
+        let mut cut = vec![0; readers.len()];
         for captured in Merge::new(readers) {
             let (input, captured) = captured?;
+            cut[input] += u64::from(captured.is_truncated());
             for sent in bridge.feed(ports[input], captured.time, Packet::new(&captured.frame)) {
                 if let Some(writer) = writers.get_mut(&(usize::from(sent.at.bridge), sent.at.side)) {
                     writer.write(captured.time, &sent.frame)?;
@@ -73,6 +75,12 @@ impl Replay {
             }
         }
         writers.into_values().try_for_each(Writer::finish)?;
+        for (input, cut) in self.inputs.iter().zip(cut).filter(|(_, cut)| *cut > 0) {
+            let file = input.file.display();
+            eprintln!(
+                "{file}: warning: {cut} frames were cut when they were captured (a snap length): they are judged as they are here"
+            );
+        }
         let report = Report::new(bridge.plan(), bridge.books(), bridge.events());
         print(&if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() })
     }

@@ -20,6 +20,9 @@ use crate::worker::{Adopt, Order, Report, Worker};
 /// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Taken from a worker at a time: one that goes on noticing must not keep the control thread from everything else.
+const MOST_NOTICES: usize = 16384;
+
 /// The ports, as the control thread sees them.
 pub trait Hardware: Debug {
     /// The moment, on the workers' clock.
@@ -128,7 +131,10 @@ impl Fleet {
 
     /// What the workers noticed since the last call.
     pub fn notices(&mut self) -> Vec<Notice> {
-        self.hands.iter_mut().flat_map(|hand| std::iter::from_fn(|| hand.notices.pop())).collect()
+        self.hands
+            .iter_mut()
+            .flat_map(|hand| std::iter::from_fn(|| hand.notices.pop()).take(MOST_NOTICES))
+            .collect()
     }
 
     /// Has the first worker send frames of the bridge's own.
@@ -168,6 +174,11 @@ impl Fleet {
         }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
         keep_silent(&plan, before.bridges.len());
+        for (bridge, old) in plan.bridges.iter().zip(&before.bridges) {
+            if (bridge.own, bridge.rules.own) != (old.own, old.rules.own) {
+                OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
+            }
+        }
         self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
         for hand in &mut self.hands {
             hand.report()?;

@@ -163,7 +163,9 @@ impl Control {
                 (_, true) => {}
                 (true, _) => {
                     info!(port = port.name, "link is up");
-                    self.presence.link_up();
+                    if before.is_some() {
+                        self.presence.link_up();
+                    }
                 }
                 (false, _) => {
                     warn!(port = port.name, device = port.device, "link is down: nothing passes this port")

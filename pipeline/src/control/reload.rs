@@ -44,7 +44,7 @@ impl Control {
         let swap = Instant::now();
         self.fleet.adopt(checked.rules)?;
         let swapped = swap.elapsed();
-        let frames_lost = lost(self) - lost_before;
+        let frames_lost = lost(self).saturating_sub(lost_before);
         self.text = checked.text;
         for change in &changes {
             info!("changed: {change}");

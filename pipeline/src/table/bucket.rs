@@ -87,8 +87,8 @@ impl Pool {
         Pool { level: AtomicU64::new(Bucket::FULL.level), at: AtomicU64::new(Bucket::FULL.at.as_nanos()) }
     }
 
-    /// Takes up to `most` tokens and says how many.
-    fn draw(&self, now: Time, rate: Rate, most: u32) -> u32 {
+    /// Takes up to `most` tokens, `reserve` of them left, and says how many.
+    fn draw(&self, now: Time, rate: Rate, most: u32, reserve: u32) -> u32 {
         let at = self.at.load(Ordering::Relaxed);
         // Who moves the time on owns what the time in between has brought, so that it comes in once.
         let mine = now.as_nanos() > at
@@ -97,7 +97,7 @@ impl Pool {
         let mut drawn = 0;
         let take = |level| {
             let level = grown(level, elapsed, rate);
-            drawn = (level / TOKEN).min(most.into());
+            drawn = (level / TOKEN).saturating_sub(reserve.into()).min(most.into());
             Some(level - drawn * TOKEN)
         };
         // Relaxed: the level stands for itself. It never fails, as `take` always has a new level.
@@ -105,6 +105,9 @@ impl Pool {
         drawn as u32
     }
 }
+
+/// A source that has paid nothing for so long is rested.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// What one worker has drawn from a [`Pool`].
 #[derive(Debug, Clone)]
@@ -126,8 +129,13 @@ impl Share {
 
     /// Takes a token if there is one, here or in the pool. Always draw from the same pool.
     pub fn take(&mut self, pool: &Pool, now: Time, rate: Rate) -> bool {
+        self.take_above(pool, now, rate, 0)
+    }
+
+    /// The same, for one who must leave so many tokens in the pool to others.
+    pub fn take_above(&mut self, pool: &Pool, now: Time, rate: Rate, reserve: u32) -> bool {
         if self.tokens == 0 && (self.lot == 1 || now >= self.retry) {
-            self.tokens = pool.draw(now, rate, self.lot);
+            self.tokens = pool.draw(now, rate, self.lot, reserve);
             self.retry = now.after(RETRY);
         }
         let some = self.tokens > 0;
@@ -154,6 +162,8 @@ struct Set {
     /// Zero in a slot that was never used: its bucket is full, as an unknown source's is.
     keys: [u64; Set::WAYS],
     buckets: [Bucket; Set::WAYS],
+    /// When each last paid; zero where it never has.
+    paid: [Time; Set::WAYS],
 }
 
 impl Set {
@@ -161,15 +171,16 @@ impl Set {
 
     /// The bucket of `key`. Where it has none it takes the place of the fullest: a full one says nothing that a new one would
     /// not.
-    fn bucket(&mut self, key: u64, now: Time, rate: Rate) -> &mut Bucket {
+    fn bucket(&mut self, key: u64, now: Time, rate: Rate) -> (&mut Bucket, &mut Time) {
         let way = self.keys.iter().position(|&k| k == key).unwrap_or_else(|| {
             let level = |&way: &usize| grown(self.buckets[way].level, now.since(self.buckets[way].at), rate);
             let fullest = (0..Set::WAYS).max_by_key(level).unwrap_or(0);
             self.keys[fullest] = key;
             self.buckets[fullest] = Bucket::FULL;
+            self.paid[fullest] = Time::ZERO;
             fullest
         });
-        &mut self.buckets[way]
+        (&mut self.buckets[way], &mut self.paid[way])
     }
 }
 
@@ -190,20 +201,36 @@ impl Sources {
     /// guess for live traffic.
     pub fn new(sources: u32, seed: u64) -> Sources {
         let sets = (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two();
-        let set = || Set { keys: [0; Set::WAYS], buckets: [Bucket::FULL; Set::WAYS] };
+        let set = || Set {
+            keys: [0; Set::WAYS],
+            buckets: [Bucket::FULL; Set::WAYS],
+            paid: [Time::ZERO; Set::WAYS],
+        };
         Sources { sets: (0..sets).map(|_| set()).collect(), key: HashKey::from_seed(seed) }
     }
 
     /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. Both pay or none.
     pub fn admit(&mut self, source: u64, now: Time, rate: Rate, wider: impl FnOnce() -> bool) -> Admitted {
+        self.admit_knowing(source, now, rate, |_| wider())
+    }
+
+    /// The same, where the wider limit asks whether this source has paid nothing for a second.
+    pub fn admit_knowing(
+        &mut self,
+        source: u64,
+        now: Time,
+        rate: Rate,
+        wider: impl FnOnce(bool) -> bool,
+    ) -> Admitted {
         let set = self.key.hash(source) as usize & (self.sets.len() - 1);
-        let bucket = self.sets[set].bucket(source, now, rate);
+        let (bucket, paid) = self.sets[set].bucket(source, now, rate);
         if !bucket.ready(now, rate) {
             Admitted::SourceLimit
-        } else if !wider() {
+        } else if !wider(*paid == Time::ZERO || now.since(*paid) >= RESTED) {
             Admitted::SideLimit
         } else {
             bucket.spend();
+            *paid = now;
             Admitted::Yes
         }
     }

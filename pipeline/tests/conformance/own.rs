@@ -121,6 +121,15 @@ fn f88_foreign_claim_of_our_address_is_dropped_and_contradicted_once_in_10_s() {
 }
 
 #[test]
+fn f88_who_may_not_speak_claims_nothing() {
+    let stranger = station(99);
+    let mut bench = c0().bench();
+    bench.exchange(M, &arp_request(stranger, OWN4, OWN4)).silent("src_not_member");
+    bench.exchange(M, &arp_request(B, OWN4, OWN4)).silent("mac_wrong_side");
+    assert_eq!(events(&bench, "ip_conflict_own"), 0);
+}
+
+#[test]
 fn f88_claim_does_not_stop_our_answers() {
     let mut bench = c0().bench();
     bench.exchange(M, &arp_request(C, OWN4, OWN4));
@@ -407,7 +416,7 @@ fn own_ipv4_address_that_somebody_has_or_looks_for_is_left_to_them() {
         (arp_request(C, "0.0.0.0", OWN4), "to_us_not_ours"),
     ] {
         let mut bench = looked(&frame, outcome);
-        assert_eq!(bench.events().last(), Some(&("own_duplicate".to_owned(), mac(C))));
+        assert!(bench.events().contains(&("own_duplicate".to_owned(), mac(C))), "{:?}", bench.events());
         bench.exchange(M, &arp_request(A, IP4_A, OWN4)).silent("to_us_not_ours");
         bench.exchange(M, &ping4(8, (MAC_M, A), (IP4_A, OWN4), b"")).silent("to_us_not_ours");
         bench.exchange(M, &arp_request(C, OWN4, OWN4)).silent("ip_conflict_own"); // not defended
@@ -423,7 +432,7 @@ fn own_ipv6_address_that_somebody_has_or_looks_for_is_left_to_them() {
         (solicitation(C, "::", OWN6, &NONCE), "to_us_not_ours"),
     ] {
         let mut bench = looked(&frame, outcome);
-        assert_eq!(bench.events().last(), Some(&("own_duplicate".to_owned(), mac(C))));
+        assert!(bench.events().contains(&("own_duplicate".to_owned(), mac(C))), "{:?}", bench.events());
         bench.exchange(M, &who_has6(A, IP_A, OWN6)).silent("to_us_not_ours");
         bench.answers(
             M,

@@ -608,9 +608,24 @@ fn f187_a_refusal_by_the_side_takes_nothing_from_the_source() {
     assert_eq!(errors(&mut bench, vec![flood(station(2), FAR.0); 100]), 0);
     assert_eq!(bench.cause("ptb_ratelimited_side"), 100);
     bench.reload(&crowd().plus("mtu_errors: { side: { rate: 2000/s, burst: 500 } }"));
-    bench.wait(Duration::from_millis(50)); // 100 for the side, none for a source of 10/s
+    bench.wait(Duration::from_millis(200)); // 400 for the side, of which 125 are others'; two for a source of 10/s
     assert_eq!(errors(&mut bench, vec![flood(station(2), FAR.0); 100]), 20, "its whole burst");
     bench.told_all();
+}
+
+#[test]
+fn d6_many_routers_each_within_its_limits_leave_the_first_error_to_another() {
+    let mut bench =
+        (10..=600).fold(crowd(), |config, number| config.member(M, &mac(station(number)))).bench();
+    let from = |number: u32| flood(station(number), &format!("2001:db8:{number:x}::1"));
+    // 500 routers ask for 5000 a second where the side has 2000
+    let frames: Vec<_> = (1..=500).map(from).collect();
+    for number in 0..30_000 {
+        bench.wait(Duration::from_micros(50));
+        bench.pour(M, &frames[number % 500]);
+    }
+    assert!(bench.cause("ptb_ratelimited_side") > 10_000, "it was too much for the side");
+    assert_eq!(errors(&mut bench, [from(600)]), 1);
 }
 
 #[test]

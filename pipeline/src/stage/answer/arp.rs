@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rules::{Mac, Resolution};
 
-use super::{Answer, Arrival, Whose, may_answer, replied, whose};
+use super::{Answer, Arrival, Whose, conflict, may_answer, replied, whose};
 use crate::event::Notes;
 use crate::frame::arp::{Arp, REQUEST};
 use crate::frame::build;
@@ -22,6 +22,9 @@ pub(super) fn answer(
 ) -> Result<Answer, Reason> {
     let (bridge, ether) = (arrival.bridge, &arrival.ether);
     let arp = Arp::parse(ether.payload).map_err(|_| Reason::ArpMalformed)?;
+    if bridge.rules.own.ipv4 == Some(arp.spa) {
+        return Err(conflict(OwnAddress::V4, notes));
+    }
     if bridge.rules.own.ipv4 == Some(arp.tpa) {
         return own(arrival, &arp, limits, outbox, notes);
     }

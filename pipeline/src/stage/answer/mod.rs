@@ -11,10 +11,11 @@ use rules::{Mac, Role};
 
 use super::Arrival;
 use super::filter::{Kind, Packet};
-use crate::event::Notes;
+use crate::event::{EventKind, Notes};
 use crate::outbox::Outbox;
 use crate::path::Limits;
 use crate::reason::{Cause, Reason};
+use crate::table::hold::OwnAddress;
 use crate::table::neighbour::Neighbour;
 use crate::table::pins::Pin;
 
@@ -62,6 +63,14 @@ fn slow(
         Kind::Arp => arp::answer(arrival, limits, outbox, notes),
         Kind::Nd => nd::answer(arrival, limits, outbox, notes),
     }
+}
+
+/// An address of our own is ours alone. Only who may speak comes so far, so only it can make us give one up or defend it
+/// (RFC 5227 §2.4, RFC 4862 §5.4).
+fn conflict(address: OwnAddress, notes: &mut Notes<'_>) -> Reason {
+    notes.event(EventKind::IpConflictOwn);
+    notes.own_claim(address, false);
+    Reason::IpConflictOwn
 }
 
 /// A token of the side's replies.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rules::Resolution;
 
-use super::{Answer, Arrival, Whose, may_answer, replied, whose};
+use super::{Answer, Arrival, Whose, conflict, may_answer, replied, whose};
 use crate::event::{EventKind, Notes};
 use crate::frame::build::{self, Advertisement};
 use crate::frame::icmp6::{
@@ -27,12 +27,12 @@ pub(super) fn answer(
     let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Reason::V6Malformed)?;
     let nd = Neighbour::parse(ip.payload).ok_or(Reason::NdShort)?;
     let solicits = ip.payload[0] == NS;
+    // who solicits claims its source address, who advertises the target
+    if let Some(address) = bridge.own6(if solicits { ip.src } else { nd.target }) {
+        return Err(conflict(address, notes));
+    }
     if let Some(address) = bridge.own6(nd.target) {
-        return if solicits {
-            own(arrival, &ip, &nd, address, limits, outbox, notes)
-        } else {
-            Ok(Answer::Done)
-        };
+        return own(arrival, &ip, &nd, address, limits, outbox, notes);
     }
     if bridge.own.contains(&arrival.ether.dst) {
         return if solicits { Err(Reason::ToUsNotOurs) } else { Ok(Answer::Done) };

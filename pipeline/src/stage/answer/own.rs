@@ -29,7 +29,8 @@ pub(super) fn ipv4(
     let ours = bridge.rules.own.ipv4 == Some(ip.dst) && bridge.tables.hold.has(OwnAddress::V4);
     let echo = ip.protocol == ICMP && ip.payload.first() == Some(&ECHO_REQUEST4) && ip.payload.len() >= ECHO;
     let whole = !ip.is_fragment() && ip.checksum_ok && checksum::fold(checksum::sum(ip.payload)) == 0xffff;
-    if !(ours && echo && whole) || bridge.is_own(IpAddr::V4(ip.src)) {
+    let fits = ip.packet.len() <= usize::from(bridge.rules.side(arrival.side()).mtu);
+    if !(ours && echo && whole && fits) || bridge.is_own(IpAddr::V4(ip.src)) {
         return Err(Reason::ToUsNotOurs);
     }
     if !may_answer(arrival, limits) {
@@ -61,7 +62,8 @@ pub(super) fn ipv6(
             && message.len() >= ECHO
             && icmp6::checksum_ok(ip.src, ip.dst, message)
     });
-    let Some(echo) = echo.filter(|_| ours) else {
+    let fits = ip.packet.len() <= usize::from(bridge.rules.side(arrival.side()).mtu);
+    let Some(echo) = echo.filter(|_| ours && fits) else {
         return Err(Reason::ToUsNotOurs);
     };
     if bridge.is_own(IpAddr::V6(ip.src)) {

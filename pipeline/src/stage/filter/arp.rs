@@ -10,7 +10,6 @@ use crate::frame::arp::{Arp, ArpError, LEN, REPLY, REQUEST};
 use crate::frame::ether::Ether;
 use crate::plan::BridgePlan;
 use crate::reason::{Cause, Reason};
-use crate::table::hold::OwnAddress;
 
 /// Lets valid ARP of the exchange through.
 pub(super) fn filter(
@@ -66,11 +65,6 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<()
 /// A member's address is its alone (SPEC C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
 /// itself.
 fn claim(bridge: &BridgePlan, ether: &Ether<'_>, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
-    if bridge.rules.own.ipv4 == Some(arp.spa) {
-        notes.event(EventKind::IpConflictOwn);
-        notes.own_claim(OwnAddress::V4, false);
-        return Err(Reason::IpConflictOwn);
-    }
     if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
         notes.event(EventKind::ArpSpoof);
         match bridge.rules.conflict {

@@ -55,11 +55,6 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
-    if let Some(address) = bridge.own6(claimed) {
-        notes.event(EventKind::IpConflictOwn);
-        notes.own_claim(address, false);
-        return Err(Reason::IpConflictOwn);
-    }
     let speakers = speaker.map(|mac| [ether.src, mac]);
     claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
 }

@@ -133,6 +133,11 @@ fn is_no_host(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127 | 224..)
 }
 
+/// This part of the side's burst is for sources that have drawn no error for a second: many that go on and on, each within
+/// its own limits, must not keep the first one from somebody else. They come for it once a second each, so there is some
+/// as long as they are fewer than the side's rate.
+const RESERVE: u32 = 4;
+
 /// Limits that cannot starve anyone, apart from every other limit: of the source, of the MAC, of the side, tried in this
 /// order, and a refusal takes nothing anywhere (SPEC D.6).
 fn may_send(arrival: &Arrival<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
@@ -140,12 +145,18 @@ fn may_send(arrival: &Arrival<'_>, source: u128, limits: &mut Limits) -> Result<
     let (mac, side) = (ether.src.as_u64(), arrival.side().index());
     let rates = &bridge.rules.mtu_errors;
     let pool = &bridge.tables.pools[side].mtu_errors;
-    let share = &mut limits.sides[side].mtu_errors;
+    let shares = &mut limits.sides[side];
     let macs = &mut limits.mtu_macs;
     let mut of_mac = Admitted::Yes;
     let key = source_key(limits.seed, mac, source);
-    let of_source = limits.mtu_sources.admit(key, now, rates.source, || {
-        of_mac = macs.admit(mac, now, rates.mac, || share.take(pool, now, rates.side));
+    let of_source = limits.mtu_sources.admit_knowing(key, now, rates.source, |rested| {
+        of_mac = macs.admit(mac, now, rates.mac, || {
+            if rested {
+                shares.mtu_first.take(pool, now, rates.side)
+            } else {
+                shares.mtu_errors.take_above(pool, now, rates.side, rates.side.burst / RESERVE)
+            }
+        });
         of_mac == Admitted::Yes
     });
     match (of_source, of_mac) {

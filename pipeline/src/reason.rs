@@ -190,6 +190,7 @@ table! {
         PvstBpdu "pvst_bpdu" "PVST+ BPDU (01:00:0c:cc:cc:cd)";
         ArpSpoofPassed "arp_spoof_passed" "ARP claim of a member's address by another MAC, passed (`conflict: pass`)";
         NdSpoofPassed "nd_spoof_passed" "ND claim of a member's address by another MAC, passed (`conflict: pass`)";
+        DadAnycast "dad_anycast" "duplicate address detection for an anycast address: passed, and suspicious";
         AnsweredForOwner "answered_for_owner" "answered on behalf of the owner, and so not sent on: a broadcast or multicast saved";
         AnsweredAndBridged "answered_and_bridged" "answered on behalf of the owner, and sent on to it as well";
         AnswerLimited "answer_limited" "not answered on behalf of the owner, over the side's limit of replies: bridged";

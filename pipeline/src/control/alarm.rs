@@ -23,6 +23,8 @@ const MOST: usize = 1024;
 pub(super) struct Alarms {
     told: HashMap<(EventKind, Mac, usize), Told>,
     untold: u64,
+    /// When the untold were last told of, in number.
+    summed_up: Time,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,9 @@ impl Alarms {
             told.again += 1;
             return;
         }
-        if self.told.len() >= MOST {
+        // what the bridge concludes itself nobody can draw at will, so nobody can crowd it out either
+        let own = matches!(event.kind, EventKind::LoopHeld | EventKind::LoopHealed | EventKind::OwnDuplicate);
+        if !own && self.told.len() >= MOST {
             self.untold += 1;
             return;
         }
@@ -81,7 +85,8 @@ impl Alarms {
             }
             again > 0
         });
-        if self.untold > 0 && self.told.len() < MOST {
+        if self.untold > 0 && now.since(self.summed_up) >= QUIET {
+            self.summed_up = now;
             warn!(
                 events = self.untold,
                 "more events than could be told one by one: see `sluice show counters`"

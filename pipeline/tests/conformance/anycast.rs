@@ -200,3 +200,12 @@ fn f153_the_notice_says_why() {
     assert_eq!(why("2001:db8:53::53"), Some(Anycast::Service));
     assert_eq!(why("2001:7fa:3:ca07::a"), None);
 }
+
+#[test]
+fn c4_duplicate_detection_for_an_anycast_address_passes_and_is_counted() {
+    let mut bench = Config::c0().bench();
+    let (group, to) = solicited("2001:7fa:3:ca07::");
+    let message = ns("2001:7fa:3:ca07::", &[]);
+    bench.crosses(M, &ether(to, A, 0x86dd, &icmp6("::", &group, 255, &message)));
+    assert_eq!(bench.cause("dad_anycast"), 1);
+}

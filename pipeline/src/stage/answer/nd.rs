@@ -37,6 +37,9 @@ pub(super) fn answer(
     if bridge.own.contains(&arrival.ether.dst) {
         return if solicits { Err(Reason::ToUsNotOurs) } else { Ok(Answer::Done) };
     }
+    if solicits && ip.src.is_unspecified() && bridge.anycast(nd.target).is_some() {
+        notes.cause(Cause::DadAnycast); // nobody looks for duplicates of an address that has several (RFC 4862 §5.4)
+    }
     // a unicast solicitation asks whether the way to the owner works, and only the owner can say so (RFC 4861 §7.2.5)
     if bridge.rules.nd != Resolution::Answer || !solicits || !ip.dst.is_multicast() {
         return Ok(Answer::Pass);

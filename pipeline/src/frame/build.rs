@@ -8,7 +8,7 @@ use rules::Mac;
 use super::arp::{self, Arp};
 use super::checksum;
 use super::ether::{MIN_FRAME, ethertype};
-use super::icmp6::{self, NA, NS, SLLAO, TLLAO, group_mac, solicited_node};
+use super::icmp6::{self, NA, NS, TLLAO, group_mac, solicited_node};
 use super::ipv4::ICMP;
 use super::ipv6::ICMP6;
 
@@ -127,18 +127,6 @@ pub fn dad(frame: &mut Vec<u8>, mac: Mac, target: Ipv6Addr, nonce: Nonce) {
     frame.extend_from_slice(&[icmp6::NONCE, 1]);
     frame.extend_from_slice(&nonce);
     sum6(frame, src, dst, 32);
-}
-
-/// A solicitation from our own address, which teaches switches where we are.
-pub fn solicitation(frame: &mut Vec<u8>, mac: Mac, from: Ipv6Addr, target: Ipv6Addr) {
-    let dst = solicited_node(target);
-    ether(frame, group_mac(dst), mac, ethertype::IPV6);
-    ipv6(frame, from, dst, ND_HOPS, 32);
-    frame.extend_from_slice(&[NS, 0, 0, 0, 0, 0, 0, 0]);
-    frame.extend_from_slice(&target.octets());
-    frame.extend_from_slice(&[SLLAO, 1]);
-    frame.extend_from_slice(&mac.bytes());
-    sum6(frame, from, dst, 32);
 }
 
 /// Addresses of an answer: from us, to the sender.

@@ -340,14 +340,6 @@ impl MacTable {
         self.word(mac) == Some(Word::heard(mac, side, self.tick(now, rules)))
     }
 
-    /// Reads a word of each set that `mac` can be in, so that the caches have them soon. For a first pass over a burst;
-    /// the result has no meaning.
-    #[inline]
-    pub fn touch(&self, mac: Mac) -> u64 {
-        let [a, b] = self.homes(mac);
-        self.sets[a].word(0).0 ^ self.sets[b].word(0).0
-    }
-
     /// Frees what has aged, in the next `slots` slots (a set's at least). Until then an aged entry takes up capacity. Where
     /// no sweep of the whole table has begun for seven minutes, a worker makes one.
     pub fn sweep(&self, now: Time, rules: &Macs, sweep: &mut Sweep, slots: usize) {

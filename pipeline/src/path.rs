@@ -1,7 +1,7 @@
 //! The packet's way. `judge` is the map: the stages in order, one call a line.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
-//! table probes, a rewrite of two bytes. It takes a [`shortcut`] to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
+//! table probes, a rewrite of two bytes. It takes a [`shortcut`](crate::shortcut) to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
 //! moves and events, the rare ones, out of line.
 //!
 //! The order is a security property: nothing is learned from a frame that the filter refuses.
@@ -13,7 +13,7 @@ use crate::io::Buffer;
 use crate::outbox::Outbox;
 use crate::plan::{At, BridgePlan, Plan};
 use crate::reason::Reason;
-use crate::shortcut;
+use crate::shortcut::Gate;
 use crate::stage::answer::Answer;
 use crate::stage::fit::Fit;
 use crate::stage::{Arrival, admit, answer, filter, fit, forward, guard, learn, police};
@@ -161,9 +161,19 @@ pub struct Lane {
 /// Takes one frame all the way: judged, counted and, where it crosses, rewritten for its egress side. (The port's books
 /// count what it received by the burst.)
 #[inline(always)]
-pub fn run(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, now: Time) -> Verdict {
-    match shortcut::shortcut(plan, &mut lane.books, port, frame, now) {
-        Some(crossing) => Verdict::Forward(crossing),
+pub fn run(
+    plan: &Plan,
+    lane: &mut Lane,
+    gate: &mut Gate<'_>,
+    port: usize,
+    frame: &mut impl Buffer,
+    now: Time,
+) -> Verdict {
+    match gate.cross(frame) {
+        Some(crossing) => {
+            lane.books.received(crossing.from, 1, crossing.bytes);
+            Verdict::Forward(crossing)
+        }
         None => whole_way(plan, lane, port, frame, now),
     }
 }

@@ -3,17 +3,17 @@
 //! known and where they should be, and fits. Nothing is written before the last of that is sure, and whatever is in
 //! doubt takes the whole way. A property test holds the two to be equal.
 
-use std::net::Ipv4Addr;
+use std::hint::black_box;
 
 use rules::{Admission, Bridge, Mac, Side, Tags};
 
-use crate::books::Books;
 use crate::frame::ether::{HEADER, MIN_FRAME, TAG, ethertype};
 use crate::frame::ipv4::{TCP, UDP};
 use crate::io::Buffer;
 use crate::path::Crossing;
-use crate::plan::{BridgePlan, Plan};
-use crate::table::mac::Place;
+use crate::plan::{At, BridgePlan, Plan, PortMap};
+use crate::table::mac::{Glance, Known, Learned};
+use crate::table::pins::{Look, Seen};
 use crate::time::Time;
 
 /// Encapsulating security payload: nothing to be seen in it.
@@ -24,16 +24,25 @@ const TAGGED: usize = HEADER + TAG;
 /// A shorter frame takes the whole way: what follows is looked at without further ado.
 const SEEN: usize = MIN_FRAME;
 
+/// Of a tag, what says which side a frame belongs to: not its priority.
+const TAG_MASK: u32 = u32::from_ne_bytes([0xff, 0xff, 0x0f, 0xff]);
+/// The other bits: PCP and DEI.
+const PRIORITY: u16 = u16::from_ne_bytes([0xf0, 0]);
+
 /// What the shortcut needs to know of a side, all in one place.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Shortcut {
-    /// Of the peering prefixes.
-    broadcasts: Box<[Ipv4Addr]>,
+    /// Broadcast addresses of the first peering prefixes, in the order of a frame's bytes; 0 where there are fewer.
+    broadcasts: [u32; 2],
+    /// There are more of them.
+    more_broadcasts: bool,
     /// What both sides carry behind the layer-2 header, in bytes; 0 where there is no shortcut.
     room: usize,
     /// The other side's port.
     port: usize,
-    /// VLAN of the other side; 0 without.
+    /// The VLAN of this side with its TPID, in the order of a frame's bytes; `None` without.
+    tag: Option<u32>,
+    /// VLAN of the other side, in the order of a frame's bytes; 0 without.
     vid: u16,
     /// Unlisted stations pass.
     learned: bool,
@@ -45,82 +54,206 @@ impl Shortcut {
     /// From this side to the other.
     pub fn new(rules: &Bridge, side: Side) -> Shortcut {
         let (from, to) = (rules.side(side), rules.side(side.other()));
-        let vid = match (from.tags, to.tags) {
-            (Tags::Single(_), Tags::Single(vid)) => Some(vid.get()),
-            (Tags::Untagged, Tags::Untagged) => Some(0),
+        let tags = match (from.tags, to.tags) {
+            (Tags::Single(from), Tags::Single(to)) => Some((Some(from.get()), to.get())),
+            (Tags::Untagged, Tags::Untagged) => Some((None, 0)),
             _ => None, // another depth: the frame has to be moved
         };
-        let broadcasts = rules.peering4.iter().filter(|prefix| prefix.prefix_len() <= 30);
+        let (vid, other) = tags.unwrap_or((None, 0));
+        let tag = |vid: u16| {
+            let ([a, b], [c, d]) = (ethertype::CTAG.to_be_bytes(), vid.to_be_bytes());
+            u32::from_ne_bytes([a, b, c, d])
+        };
+        let broadcasts = || rules.peering4.iter().filter(|prefix| prefix.prefix_len() <= 30);
+        let broadcast =
+            |n: usize| broadcasts().nth(n).map_or(0, |prefix| prefix.broadcast().to_bits().to_be());
         Shortcut {
-            broadcasts: broadcasts.map(|prefix| prefix.broadcast()).collect(),
-            room: vid.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
+            broadcasts: [broadcast(0), broadcast(1)],
+            more_broadcasts: broadcasts().count() > 2,
+            room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
             port: to.port,
-            vid: vid.unwrap_or(0),
+            tag: vid.map(tag),
+            vid: other.to_be(),
             learned: rules.admission == Admission::Learned,
             drain: rules.drain,
         }
     }
 }
 
-/// Takes the shortcut, or `None` and nothing done.
-#[inline(always)]
-pub fn shortcut(
-    plan: &Plan,
-    books: &mut Books,
-    port: usize,
-    frame: &mut impl Buffer,
+/// Where the frames of one burst may take the shortcut. It remembers what the last frame's tag led to, as the next one
+/// mostly has the same.
+#[derive(Debug)]
+pub struct Gate<'a> {
+    plan: &'a Plan,
+    port: Option<&'a PortMap>,
     now: Time,
-) -> Option<Crossing> {
-    let map = plan.ports.get(port)?;
-    if !frame.is_whole() {
-        return None;
-    }
-    let bytes = frame.bytes_mut();
-    let len = bytes.len();
-    let head: &[u8; SEEN] = bytes.first_chunk()?;
-    let at = if [head[12], head[13]] == ethertype::CTAG.to_be_bytes() {
-        let at = map.single(u16::from_be_bytes([head[14] & 0x0f, head[15]]))?;
-        crosses::<TAGGED>(plan.bridge(at), at.side, bytes, now)?;
-        let head: &mut [u8; SEEN] = bytes.first_chunk_mut()?;
-        let [high, low] = plan.bridge(at).shortcut(at.side).vid.to_be_bytes();
-        // PCP and DEI are the sender's: a bridge keeps them (SPEC B.4)
-        (head[14], head[15]) = (head[14] & 0xf0 | high, low);
-        at
-    } else {
-        let at = map.untagged()?;
-        crosses::<HEADER>(plan.bridge(at), at.side, bytes, now)?;
-        at
-    };
-    let side = books.sides.get_mut(usize::from(at.bridge))?.get_mut(at.side.index())?;
-    side.received += 1;
-    side.received_bytes += len as u64;
-    Some(Crossing { port: plan.bridge(at).shortcut(at.side).port, from: at, bytes: len })
+    way: Option<Way<'a>>,
 }
 
-/// Every stage would let the frame through; `L3` is where its packet begins.
+/// From one side to the other.
+#[derive(Debug, Clone, Copy)]
+struct Way<'a> {
+    from: At,
+    bridge: &'a BridgePlan,
+    pins: Look<'a>,
+    rules: Shortcut,
+    macs: Glance<'a>,
+    now: Time,
+}
+
+impl<'a> Gate<'a> {
+    /// For a burst that a port received now.
+    #[inline]
+    pub fn new(plan: &'a Plan, port: usize, now: Time) -> Gate<'a> {
+        Gate { plan, port: plan.ports.get(port), now, way: None }
+    }
+
+    /// Takes the frames in front of a burst that can all go the way of the first one: how many, and as one crossing with
+    /// all their bytes.
+    #[inline]
+    pub fn front(&mut self, burst: &mut [impl Buffer]) -> Option<(Crossing, usize)> {
+        let way = self.way(burst.first()?.bytes())?;
+        if way.macs.is_large() {
+            way.touch(burst);
+        }
+        let (frames, bytes) = match way.rules.tag {
+            Some(_) => way.cross_all::<TAGGED>(burst),
+            None => way.cross_all::<HEADER>(burst),
+        };
+        Some((Crossing { port: way.rules.port, from: way.from, bytes }, frames))
+    }
+
+    /// Takes the shortcut with one frame, or `None` and nothing done.
+    #[inline]
+    pub fn cross(&mut self, frame: &mut impl Buffer) -> Option<Crossing> {
+        let way = self.way(frame.bytes())?;
+        let bytes = match way.rules.tag {
+            Some(_) => way.cross::<TAGGED>(frame)?,
+            None => way.cross::<HEADER>(frame)?,
+        };
+        Some(Crossing { port: way.rules.port, from: way.from, bytes })
+    }
+
+    /// The way of a frame by its tag.
+    #[inline]
+    fn way(&mut self, frame: &[u8]) -> Option<Way<'a>> {
+        let head: &[u8; SEEN] = frame.first_chunk()?;
+        let tag = Some(tag(head)).filter(|_| [head[12], head[13]] == ethertype::CTAG.to_be_bytes());
+        if let Some(way) = self.way.filter(|way| way.rules.tag == tag) {
+            return Some(way);
+        }
+        let port = self.port?;
+        let from = match tag {
+            Some(_) => port.single(u16::from_be_bytes([head[14] & 0x0f, head[15]]))?,
+            None => port.untagged()?,
+        };
+        let bridge = self.plan.bridge(from);
+        let macs = bridge.tables.macs.glance(self.now, &bridge.rules.macs);
+        self.way = Some(Way {
+            from,
+            bridge,
+            pins: bridge.pins.look(),
+            rules: *bridge.shortcut(from.side),
+            macs,
+            now: self.now,
+        });
+        self.way
+    }
+}
+
 #[inline(always)]
-fn crosses<const L3: usize>(bridge: &BridgePlan, side: Side, bytes: &[u8], now: Time) -> Option<()> {
-    let head: &[u8; SEEN] = bytes.first_chunk()?;
-    let rules = bridge.shortcut(side);
-    let dst = u64::from_be_bytes(*head.first_chunk()?) >> 16;
-    let src = u64::from_be_bytes(*head[4..].first_chunk()?) & 0xffff_ffff_ffff;
-    let (dst, src) = (Mac::from_u64(dst), Mac::from_u64(src));
-    let carried = bytes.len() - L3;
-    if (carried > rules.room) | (dst.as_u64() >> 8 == EXTREME) {
-        return None;
-    }
-    let plain = match [head[L3 - 2], head[L3 - 1]] {
-        IPV4 => ipv4(rules, head[L3..].first_chunk()?, carried),
-        IPV6 => ipv6(rules, bytes[L3..].first_chunk()?, carried),
-        _ => false,
-    };
-    // Who is known is a station, neither a group nor we ourselves, and not on both sides: no need to look at that.
-    (plain && is_here(bridge, rules, src, side, now) && is_there(bridge, rules, dst, side.other(), now))
-        .then_some(())
+fn tag(head: &[u8; SEEN]) -> u32 {
+    four(head, 12) & TAG_MASK
 }
 
-const IPV4: [u8; 2] = ethertype::IPV4.to_be_bytes();
-const IPV6: [u8; 2] = ethertype::IPV6.to_be_bytes();
+/// Destination and source.
+#[inline(always)]
+fn addresses(head: &[u8; SEEN]) -> (Mac, Mac) {
+    let (dst, src) = (u64::from_be(eight(head, 0)) >> 16, u64::from_be(eight(head, 4)) & 0xffff_ffff_ffff);
+    (Mac::from_u64(dst), Mac::from_u64(src))
+}
+
+impl Way<'_> {
+    /// Looks all addresses of a burst up, so that their cache lines are fetched side by side and not one after another.
+    #[inline(never)]
+    fn touch(&self, burst: &[impl Buffer]) {
+        let heads = burst.iter().filter_map(|frame| frame.bytes().first_chunk());
+        let read = heads.map(addresses).map(|(dst, src)| self.macs.touch(dst) ^ self.macs.touch(src));
+        black_box(read.fold(0, |all, word| all ^ word));
+    }
+
+    /// Takes the frames in front that can go this way: their number, and their bytes.
+    #[inline(never)] // so that it has the registers for itself
+    fn cross_all<const L3: usize>(&self, burst: &mut [impl Buffer]) -> (usize, usize) {
+        let (mut frames, mut bytes) = (0, 0);
+        for frame in burst {
+            let Some(length) = self.cross::<L3>(frame) else { break };
+            frames += 1;
+            bytes += length;
+        }
+        (frames, bytes)
+    }
+
+    /// Takes this way with a frame, if every stage would let it through; `L3` is where its packet begins. Its length.
+    #[inline(always)]
+    fn cross<const L3: usize>(&self, frame: &mut impl Buffer) -> Option<usize> {
+        if !frame.is_whole() {
+            return None;
+        }
+        let rules = &self.rules;
+        let bytes = frame.bytes_mut();
+        let carried = bytes.len().wrapping_sub(L3);
+        let head: &[u8; SEEN] = bytes.first_chunk()?;
+        if carried > rules.room || (L3 == TAGGED && Some(tag(head)) != rules.tag) {
+            return None;
+        }
+        let plain = match u16::from_ne_bytes([head[L3 - 2], head[L3 - 1]]) {
+            IPV4 => ipv4(rules, head[L3..].first_chunk()?, carried),
+            IPV6 => ipv6(rules, bytes[L3..].first_chunk()?, carried),
+            _ => false,
+        };
+        let (dst, src) = addresses(head);
+        // Who is known is a station, neither a group nor we ourselves, and not on both sides: no need to look at that.
+        if !plain || dst.as_u64() >> 8 == EXTREME {
+            return None;
+        }
+        let here = self.known(src, self.from.side);
+        let there = self.known(dst, self.from.side.other());
+        if here == Known::No || there == Known::No || (here == Known::Stale && !self.refresh(src)) {
+            return None;
+        }
+        if L3 == TAGGED {
+            let place: &mut [u8; SEEN] = bytes.first_chunk_mut()?;
+            // PCP and DEI are the sender's: a bridge keeps them (SPEC B.4)
+            let tci = u16::from_ne_bytes([place[14], place[15]]) & PRIORITY | rules.vid;
+            [place[14], place[15]] = tci.to_ne_bytes();
+        }
+        Some(bytes.len())
+    }
+
+    /// Whether a station is on a side: pinned to it, or learned.
+    #[inline(always)]
+    fn known(&self, mac: Mac, side: Side) -> Known {
+        match self.pins.seen_from(mac, side) {
+            Seen::Here => Known::Fresh,
+            Seen::Unlisted if self.rules.learned => self.macs.known(mac, side),
+            Seen::Roaming => self.macs.known(mac, side),
+            Seen::Unlisted | Seen::Elsewhere => Known::No,
+        }
+    }
+
+    /// The source was heard again; false where that changed anything else.
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self, src: Mac) -> bool {
+        let macs = &self.bridge.tables.macs;
+        macs.learn(src, self.from.side, self.now, &self.bridge.rules.macs, || false) == Learned::Known
+    }
+}
+
+/// As in a frame's bytes.
+const IPV4: u16 = ethertype::IPV4.to_be();
+const IPV6: u16 = ethertype::IPV6.to_be();
 
 /// EDP and EAPS are no group addresses, and reserved all the same (SPEC B.3).
 const EXTREME: u64 = 0x00_e02b_0000;
@@ -128,49 +261,80 @@ const EXTREME: u64 = 0x00_e02b_0000;
 /// No options, no fragment, whole, its checksum right, from and to hosts, TCP, UDP or ESP and nobody's DHCP.
 #[inline(always)]
 fn ipv4(rules: &Shortcut, b: &[u8; 24], carried: usize) -> bool {
+    /// Version and header length, MF and the fragment's offset: the first eight bytes that must be as in `FIRST`.
+    const MASK: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x3f, 0xff]);
+    const FIRST: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
+    // TTL, protocol, checksum; source and destination
+    let (first, middle, ends) = (eight(b, 0), four(b, 8), eight(b, 12));
     let total = usize::from(u16::from_be_bytes([b[2], b[3]]));
-    // in whatever byte order, 32 bits at a time: RFC 1071 §2 (B), (C)
-    let word = |at: usize| u64::from(u32::from_ne_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]));
-    let sum = word(0) + word(4) + word(8) + word(12) + word(16);
+    // RFC 1071 §2 (B), (C): in whatever byte order, many bits at a time; all ones is right, and as the first byte is not 0
+    // the sum is not either
+    let (sum, carry) = first.overflowing_add(ends);
+    let sum = (sum >> 32) + (sum & 0xffff_ffff) + u64::from(middle) + u64::from(carry);
     let sum = (sum >> 16) + (sum & 0xffff);
     let sum = (sum >> 16) + (sum & 0xffff);
-    let right = (sum == 0xffff) | (sum == 0x1_fffe);
-    let fragment = (b[6] & 0x3f) | b[7];
-    let hosts = HOSTS[usize::from(b[12])] & HOSTS[usize::from(b[16])];
-    let whole = (b[0] == 0x45) & (total >= 28) & (total <= carried) & (fragment == 0);
-    if !(right & hosts & whole) {
+    // which is which matters to nothing here
+    let [src, dst] = [ends as u32, (ends >> 32) as u32];
+    let hosts = is_host(src) & is_host(dst);
+    // 28: a header, and what protocols without a check of their length here have at least
+    let fits = total.wrapping_sub(28) <= carried.wrapping_sub(28);
+    if !((first & MASK == FIRST) & fits & (sum == 0xffff) & hosts) {
         return false;
     }
-    let src = Ipv4Addr::new(b[12], b[13], b[14], b[15]);
-    let dst = Ipv4Addr::new(b[16], b[17], b[18], b[19]);
-    !rules.broadcasts.iter().any(|address| *address == src || *address == dst)
-        && passes(rules, b[9], [b[20], b[21], b[22], b[23]])
+    let [one, two] = rules.broadcasts;
+    let broadcast = (src == one) | (src == two) | (dst == one) | (dst == two);
+    !broadcast && !rules.more_broadcasts && passes(rules, b[9], four(b, 20))
+}
+
+/// An address can be a host's.
+#[inline(always)]
+fn is_host(address: u32) -> bool {
+    HOSTS[usize::from(address.to_ne_bytes()[0])]
+}
+
+/// Four bytes, in their order.
+#[inline(always)]
+fn four<const N: usize>(b: &[u8; N], at: usize) -> u32 {
+    u32::from_ne_bytes(*b[at..].first_chunk().unwrap_or(&[0; 4]))
+}
+
+/// Eight bytes, in their order.
+#[inline(always)]
+fn eight<const N: usize>(b: &[u8; N], at: usize) -> u64 {
+    u64::from_ne_bytes(*b[at..].first_chunk().unwrap_or(&[0; 8]))
 }
 
 /// No extension header, whole, from and to hosts (their upper half is neither zero nor a group's), TCP, UDP or ESP.
 #[inline(always)]
 fn ipv6(rules: &Shortcut, b: &[u8; 44], carried: usize) -> bool {
     let length = usize::from(u16::from_be_bytes([b[4], b[5]]));
-    let host = |at: usize| b[at] != 0xff && b[at..at + 8] != [0; 8];
+    let host = |at: usize| b[at] != 0xff && eight(b, at) != 0;
     let whole = (b[0] >> 4 == 6) & (length >= 8) & (40 + length <= carried);
-    whole && host(8) && host(24) && passes(rules, b[6], [b[40], b[41], b[42], b[43]])
+    whole && host(8) && host(24) && passes(rules, b[6], four(b, 40))
 }
 
 /// By protocol and ports: nothing that another stage looks into.
 #[inline(always)]
-fn passes(rules: &Shortcut, protocol: u8, ports: [u8; 4]) -> bool {
+fn passes(rules: &Shortcut, protocol: u8, ports: u32) -> bool {
     match protocol {
         TCP => !rules.drain,
-        // DHCP and DHCPv6: 67, 68, 546, 547
-        UDP => !is_dhcp([ports[0], ports[1]]) & !is_dhcp([ports[2], ports[3]]),
+        UDP => !may_be_dhcp(ports) || !is_dhcp(ports.to_ne_bytes()),
         ESP => true,
         _ => false,
     }
 }
 
+/// By the upper halves of the two ports, which are 0 or 2 in those of DHCP: few other ports' are.
 #[inline(always)]
-const fn is_dhcp(port: [u8; 2]) -> bool {
-    matches!(u16::from_be_bytes(port), 67 | 68 | 546 | 547)
+const fn may_be_dhcp(ports: u32) -> bool {
+    let [src, _, dst, _] = ports.to_ne_bytes();
+    (src & !2 == 0) | (dst & !2 == 0)
+}
+
+/// DHCP and DHCPv6.
+#[inline(never)]
+fn is_dhcp([a, b, c, d]: [u8; 4]) -> bool {
+    [[a, b], [c, d]].into_iter().any(|port| matches!(u16::from_be_bytes(port), 67 | 68 | 546 | 547))
 }
 
 /// By an address's first byte: it can be a host's (RFC 1812 §5.3.7).
@@ -185,21 +349,3 @@ const HOSTS: [bool; 256] = {
     hosts[127] = false;
     hosts
 };
-
-/// The source is known here, and nothing about it would have to be written.
-#[inline(always)]
-fn is_here(bridge: &BridgePlan, rules: &Shortcut, src: Mac, side: Side, now: Time) -> bool {
-    bridge.pins.is_pinned_or(src, side, |member| {
-        (member || (rules.learned && src.is_station()))
-            && bridge.tables.macs.is_fresh(src, side, now, &bridge.rules.macs)
-    })
-}
-
-/// The destination is known across the bridge.
-#[inline(always)]
-fn is_there(bridge: &BridgePlan, rules: &Shortcut, dst: Mac, side: Side, now: Time) -> bool {
-    bridge.pins.is_pinned_or(dst, side, |member| {
-        (member || (rules.learned && dst.is_station()))
-            && bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) == Some(Place::Side(side))
-    })
-}

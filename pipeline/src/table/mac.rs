@@ -20,6 +20,7 @@
 //! sweeps first.
 
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use rules::{Mac, Macs, Side};
@@ -194,6 +195,11 @@ impl Set {
         self.0[way].compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// A free slot for an address: where it is looked for first, if it can be.
+    fn vacant(&self, first: usize) -> Option<usize> {
+        iter::once(first).chain(0..WAYS).find(|&way| self.word(way) == Word::FREE)
+    }
+
     fn used(&self) -> usize {
         (0..WAYS).filter(|&way| self.word(way) != Word::FREE).count()
     }
@@ -275,6 +281,76 @@ pub struct MacTable {
     counts: Counts,
 }
 
+/// The table as a burst of frames sees it, its time and rules looked up once. For as long as the burst lasts.
+#[derive(Debug, Clone, Copy)]
+pub struct Glance<'a> {
+    table: &'a MacTable,
+    tick: u64,
+    /// An address silent for so many ticks is forgotten.
+    age: u64,
+}
+
+/// What is known of an address on one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It is not there, or not to be used.
+    No,
+    /// It is there, and was not heard in this tick yet.
+    Stale,
+    /// It is there and was heard in this tick: learning it would write nothing.
+    Fresh,
+}
+
+impl Glance<'_> {
+    /// Whether an address is on this side.
+    #[inline(always)]
+    pub fn known(&self, mac: Mac, side: Side) -> Known {
+        let (word, fresh) = (self.home(mac), Word::heard(mac, side, self.tick));
+        // a free slot looks like that of no address
+        if word == fresh && word != Word::FREE {
+            Known::Fresh
+        } else if word.0 ^ fresh.0 < STAMPS && word != Word::FREE && word.age(self.tick) < self.age {
+            // the stamp is the lowest of a word's bits: nothing else differs
+            Known::Stale
+        } else {
+            self.seek(mac, side)
+        }
+    }
+
+    /// Reads where an address most likely is, for the sake of the caches.
+    #[inline(always)]
+    pub fn touch(&self, mac: Mac) -> u64 {
+        self.home(mac).0
+    }
+
+    /// The table is larger than the caches near a core: it pays to touch all addresses of a burst before any is needed.
+    pub fn is_large(&self) -> bool {
+        /// 1 MiB of words.
+        const LARGE: usize = 1 << 17;
+        self.table.slots() > LARGE
+    }
+
+    /// What is in the slot where an address would like to be.
+    #[inline(always)]
+    fn home(&self, mac: Mac) -> Word {
+        let ([set, _], way) = self.table.homes(mac);
+        self.table.sets[set].word(way)
+    }
+
+    /// Looks everywhere.
+    #[cold]
+    #[inline(never)]
+    fn seek(&self, mac: Mac, side: Side) -> Known {
+        match self.table.word(mac) {
+            Some(word) if word == Word::heard(mac, side, self.tick) => Known::Fresh,
+            Some(word) if word.side() == side && !word.is_quarantined() && word.age(self.tick) < self.age => {
+                Known::Stale
+            }
+            _ => Known::No,
+        }
+    }
+}
+
 impl fmt::Debug for MacTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = Side::BOTH.map(|side| self.count(side));
@@ -334,10 +410,11 @@ impl MacTable {
         self.learn_change(mac, side, now, rules, new_token)
     }
 
-    /// The address is known on this side and was heard in this very tick: learning it would write nothing.
+    /// The table as a burst of frames sees it.
     #[inline]
-    pub fn is_fresh(&self, mac: Mac, side: Side, now: Time, rules: &Macs) -> bool {
-        self.word(mac) == Some(Word::heard(mac, side, self.tick(now, rules)))
+    pub fn glance(&self, now: Time, rules: &Macs) -> Glance<'_> {
+        let age = nanos(rules.age.min(MacTable::LONGEST)) + nanos(TICK);
+        Glance { table: self, tick: self.tick(now, rules), age: age.div_ceil(nanos(TICK)) }
     }
 
     /// Frees what has aged, in the next `slots` slots (a set's at least). Until then an aged entry takes up capacity. Where
@@ -466,7 +543,7 @@ impl MacTable {
         if !mac.is_station() || self.count(side) >= self.capacity {
             return None;
         }
-        let homes @ [a, b] = self.homes(mac);
+        let (homes @ [a, b], first) = self.homes(mac);
         let used = || homes.map(|set| self.sets[set].used());
         if used() == [WAYS; 2] {
             self.sweep_set(a, now, rules);
@@ -476,8 +553,7 @@ impl MacTable {
         // keeps both from filling up (the power of two choices).
         let [in_a, in_b] = used();
         let set = if in_a < WAYS / 2 || in_a <= in_b { a } else { b };
-        let way = (0..WAYS).find(|&way| self.sets[set].word(way) == Word::FREE)?;
-        Some(Slot { set, way })
+        self.sets[set].vacant(first).map(|way| Slot { set, way })
     }
 
     /// After an insertion: of the slots with this address (two workers may have met it at once) the first one stays, and
@@ -486,7 +562,7 @@ impl MacTable {
         // Between the insertion and the look at the other slots: of two workers, one at least sees both entries.
         fence(Ordering::SeqCst);
         let mut first = None;
-        for set in self.homes(mac) {
+        for set in self.homes(mac).0 {
             for way in 0..WAYS {
                 for _ in 0..TRIES {
                     let word = self.sets[set].word(way);
@@ -570,13 +646,13 @@ impl MacTable {
     /// The word of an address: all that a look-up needs.
     #[inline]
     fn word(&self, mac: Mac) -> Option<Word> {
-        let [a, b] = self.homes(mac);
+        let ([a, b], _) = self.homes(mac);
         self.sets[a].nearest(mac).or_else(|| self.sets[b].nearest(mac))
     }
 
     /// The first slot of an address, with its word.
     fn find(&self, mac: Mac) -> Option<(Slot, Word)> {
-        let slots = self.homes(mac).into_iter().flat_map(|set| (0..WAYS).map(move |way| Slot { set, way }));
+        let slots = self.homes(mac).0.into_iter().flat_map(|set| (0..WAYS).map(move |way| Slot { set, way }));
         let mut words = slots.map(|slot| (slot, self.sets[slot.set].word(slot.way)));
         words.find(|&(_, word)| word.is(mac))
     }
@@ -587,14 +663,15 @@ impl MacTable {
         (now < self.history(slot).until()).then_some(Place::Quarantined)
     }
 
-    /// The two sets that an address can be in.
-    #[inline]
-    fn homes(&self, mac: Mac) -> [usize; 2] {
+    /// The two sets that an address can be in, and the way in both that it takes if that is free. As the table is mostly
+    /// empty, nearly every address is found in the first slot that is looked at.
+    #[inline(always)]
+    fn homes(&self, mac: Mac) -> ([usize; 2], usize) {
         let hash = self.key.hash(mac.as_u64());
         let mask = self.sets.len() - 1;
         let a = hash as usize & mask;
         let b = (hash >> 32) as usize & mask;
-        [a, if a == b { b ^ 1 } else { b }]
+        ([a, if a == b { b ^ 1 } else { b }], (hash >> 61) as usize % WAYS)
     }
 
     fn history(&self, slot: Slot) -> &History {

@@ -14,12 +14,70 @@ pub enum Pin {
     Own,
 }
 
-/// An open-addressed table at most a quarter full, so that nearly every probe ends in its first cache line.
+/// What the rules know of a MAC, as seen from one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It belongs here.
+    Here,
+    /// It belongs on the other side, or is our own.
+    Elsewhere,
+    /// A member's that may be on either side.
+    Roaming,
+    /// Nobody's.
+    Unlisted,
+}
+
+/// An open-addressed table at most an eighth full, so that nearly every probe ends in its first slot.
 #[derive(Debug, Clone)]
 pub struct Pins {
     /// MAC in the high 48 bits, the pin below them; 0 is an empty slot.
     slots: Box<[u64]>,
     shift: u32,
+}
+
+/// The slot where a MAC would like to be.
+#[inline(always)]
+const fn home(mac: Mac, shift: u32) -> usize {
+    // The operator chooses these addresses, so a fixed multiplier does: nobody on the wire can crowd a slot.
+    (mac.as_u64().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
+}
+
+/// The table as a burst of frames sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    slots: &'a [u64],
+    shift: u32,
+    pins: &'a Pins,
+}
+
+impl Look<'_> {
+    /// What the rules know of a MAC, as seen from one side.
+    #[inline(always)]
+    pub fn seen_from(&self, mac: Mac, side: Side) -> Seen {
+        let here = mac.as_u64() << PIN_BITS | (side.index() as u64 + 1);
+        let home = home(mac, self.shift);
+        match self.slots.get(home) {
+            Some(slot) if *slot == here => Seen::Here,
+            Some(0) => Seen::Unlisted,
+            // crowded out by one other
+            Some(slot) if *slot >> PIN_BITS != mac.as_u64() => match self.slots.get(home + 1) {
+                Some(slot) if *slot == here => Seen::Here,
+                Some(0) => Seen::Unlisted,
+                _ => self.seek(mac, side),
+            },
+            _ => self.seek(mac, side),
+        }
+    }
+
+    #[cold]
+    fn seek(&self, mac: Mac, side: Side) -> Seen {
+        match self.pins.get(mac) {
+            None => Seen::Unlisted,
+            Some(Pin::Roaming) => Seen::Roaming,
+            Some(pin) if pin == Pin::To(side) => Seen::Here,
+            Some(_) => Seen::Elsewhere,
+        }
+    }
 }
 
 const PIN_BITS: u32 = 16;
@@ -30,7 +88,8 @@ impl Pins {
     /// The MACs of these members, and the bridge's own.
     pub fn new(members: &[Member], own: [Mac; 2]) -> Pins {
         let count = members.iter().map(|member| member.macs.len()).sum::<usize>() + own.len();
-        let size = (count * 4).next_power_of_two();
+        const LEAST: usize = 256; // few own and members' addresses must not seem to be everywhere
+        let size = (count * 8).next_power_of_two().max(LEAST);
         let mut pins = Pins { slots: vec![0; size].into_boxed_slice(), shift: 64 - size.trailing_zeros() };
         own.into_iter().for_each(|mac| pins.insert(mac, OWN));
         for member in members {
@@ -50,8 +109,7 @@ impl Pins {
 
     #[inline(always)]
     fn home(&self, mac: Mac) -> usize {
-        // The operator chooses these addresses, so a fixed multiplier does: nobody on the wire can crowd a slot.
-        (mac.as_u64().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+        home(mac, self.shift)
     }
 
     /// What the rules know of a MAC.
@@ -65,18 +123,16 @@ impl Pins {
         }
     }
 
-    /// The MAC is pinned to this side; or it is pinned nowhere and `otherwise` says so, knowing whether it is a member's.
-    #[inline(always)]
-    pub fn is_pinned_or(&self, mac: Mac, side: Side, otherwise: impl FnOnce(bool) -> bool) -> bool {
-        let pin = self.find(mac);
-        pin == side.index() as u64 + 1 || ((pin == 0 || pin == ROAMING) && otherwise(pin == ROAMING))
+    /// The table for a burst of frames.
+    pub fn look(&self) -> Look<'_> {
+        Look { slots: &self.slots, shift: self.shift, pins: self }
     }
 
     #[inline(always)]
     fn find(&self, mac: Mac) -> u64 {
         let mask = self.slots.len() - 1;
         let mut at = self.home(mac);
-        // bounded: three quarters of the slots are empty
+        // bounded: seven eighths of the slots are empty
         loop {
             let slot = self.slots[at & mask];
             if slot >> PIN_BITS == mac.as_u64() || slot == 0 {

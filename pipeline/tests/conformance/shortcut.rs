@@ -10,6 +10,7 @@ use pipeline::io::mem::Packet;
 use pipeline::outbox::Outbox;
 use pipeline::path::{Lane, Limits, Verdict, run, whole_way};
 use pipeline::plan::Plan;
+use pipeline::shortcut::Gate;
 use pipeline::time::Time;
 use proptest::prelude::*;
 
@@ -42,7 +43,8 @@ fn same(config: &Config, steps: &[Step]) -> usize {
     for (frame, wait, port) in steps {
         now = now.after(Duration::from_millis(*wait));
         let (mut a, mut b) = (Packet::new(frame), Packet::new(frame));
-        let one = run(&quick.plan, &mut quick.lane, *port, &mut a, now);
+        let mut gate = Gate::new(&quick.plan, *port, now);
+        let one = run(&quick.plan, &mut quick.lane, &mut gate, *port, &mut a, now);
         let two = whole_way(&whole.plan, &mut whole.lane, *port, &mut b, now);
         assert_eq!(one, two, "{frame:02x?}");
         assert_eq!(a.bytes(), b.bytes());
@@ -146,10 +148,10 @@ fn plain_unicast_between_known_stations_takes_the_shortcut() {
         (Config::c0(), with_tags(&unicast6(B, A), &[(0x8100, 10)])),
     ] {
         assert_eq!(same(&config, &[(frame.clone(), 0, 0)]), 1);
-        let mut rig = Rig::new(&config);
+        let rig = Rig::new(&config);
         let mut packet = Packet::new(&frame);
         let now = Time::from_nanos(1);
-        let taken = pipeline::shortcut::shortcut(&rig.plan, &mut rig.lane.books, 0, &mut packet, now);
+        let taken = Gate::new(&rig.plan, 0, now).cross(&mut packet);
         assert!(taken.is_some(), "{frame:02x?}");
     }
 }

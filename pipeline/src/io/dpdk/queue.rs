@@ -114,12 +114,9 @@ impl Io for Queues {
         // SAFETY: DPDK filled in `count` places, with mbufs that are now ours and as `Mbuf` demands: the driver takes
         // them from the pool with a reference count of 1 and sets their lengths to what it received.
         unsafe { into.set_len(held + usize::from(count)) };
-        let burst = &mut into[held..];
-        for frame in burst.iter() {
-            frame.prefetch();
-        }
-        for frame in burst {
+        for frame in &mut into[held..] {
             frame.normalize();
+            frame.prefetch();
         }
     }
 

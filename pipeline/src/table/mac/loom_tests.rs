@@ -98,8 +98,8 @@ fn a_new_address_put_in_two_slots_at_once_stays_in_one() {
     // An aged entry is in the way of the one worker, and is swept before the other looks.
     race(
         |table| {
-            let home = table.homes(X)[0];
-            let old = (1..).map(Mac::from_u64).find(|&mac| table.homes(mac)[0] == home).unwrap();
+            let home = table.homes(X).0[0];
+            let old = (1..).map(Mac::from_u64).find(|&mac| table.homes(mac).0[0] == home).unwrap();
             assert_eq!(learn(table, old, W, 0), Learned::New);
         },
         |table| learn(table, X, M, 301_000),

@@ -328,7 +328,7 @@ fn what_is_no_station_is_never_learned_or_found() {
 
 /// Addresses that can all be in the same two sets only.
 fn crowd(table: &MacTable) -> impl Iterator<Item = Mac> {
-    (0..).map(station).filter(|&mac| table.homes(mac).iter().all(|&set| set < 2))
+    (0..).map(station).filter(|&mac| table.homes(mac).0.iter().all(|&set| set < 2))
 }
 
 #[test]

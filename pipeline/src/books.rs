@@ -3,6 +3,8 @@
 
 use std::ops::AddAssign;
 
+use crate::meter::Meter;
+use crate::plan::At;
 use crate::reason::{Cause, Reason};
 
 /// A counter for each [`Reason`].
@@ -89,10 +91,8 @@ pub struct Books {
     pub ports: Vec<PortBooks>,
     /// By slot: two sides for each bridge, in the order in which the bridges first appeared.
     pub sides: Vec<[SideBooks; 2]>,
-    /// Times that a worker looked at a port.
-    pub polls: u64,
-    /// Of those, the ones that brought frames.
-    pub bursts: u64,
+    /// How full the bursts were, and what the time went into.
+    pub meter: Meter,
     /// Events that were not reported because the queue to the control thread was full.
     pub events_lost: u64,
 }
@@ -105,6 +105,14 @@ impl Books {
             sides: vec![Default::default(); bridges],
             ..Books::default()
         }
+    }
+
+    /// Counts frames that a side received, and that cross together.
+    #[inline]
+    pub(crate) fn received(&mut self, from: At, frames: usize, bytes: usize) {
+        let side = &mut self.sides[usize::from(from.bridge)][from.side.index()];
+        side.received += frames as u64;
+        side.received_bytes += bytes as u64;
     }
 
     /// All that does not add up, over every law of DESIGN 1.1: must be 0.
@@ -139,8 +147,7 @@ impl Books {
 impl AddAssign<&Books> for Books {
     fn add_assign(&mut self, other: &Books) {
         let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-        self.polls += other.polls;
-        self.bursts += other.bursts;
+        self.meter += &other.meter;
         self.events_lost += other.events_lost;
         self.ports.resize_with(self.ports.len().max(other.ports.len()), Default::default);
         self.sides.resize_with(self.sides.len().max(other.sides.len()), Default::default);

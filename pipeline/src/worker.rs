@@ -3,19 +3,21 @@
 //! between two bursts (DESIGN 1.3).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rules::{Idle, Mac};
+use rules::Mac;
 
 use crate::books::{Books, SideBooks};
 use crate::event::{Noticed, Notices};
 use crate::frame::ether;
+use crate::idle::Rest;
 use crate::io::{BURST, Buffer, Io};
+use crate::meter::Spent;
 use crate::outbox::{Outbox, OwnKind};
 use crate::path::{self, Crossing, Lane, Limits, Verdict};
 use crate::plan::{At, Plan};
 use crate::presence::OwnSend;
 use crate::reason::{Cause, Reason};
+use crate::shortcut::Gate;
 use crate::time::Time;
 
 /// What the control thread asks of a worker.
@@ -130,7 +132,7 @@ impl<I: Io> Worker<I> {
         let worker = Worker {
             io,
             lane: Lane { limits, books, notices, outbox: Outbox::default() },
-            burst: Vec::with_capacity(BURST),
+            burst: Vec::with_capacity(WAITING), // it trades places with what waits at a port
             exits: Exits {
                 egress: plan.ports.iter().map(|_| egress()).collect(),
                 discard: Vec::with_capacity(BURST + WAITING),
@@ -156,9 +158,8 @@ impl<I: Io> Worker<I> {
         let mut frames = 0;
         for port in 0..self.exits.egress.len() {
             self.io.receive(port, &mut self.burst);
-            self.lane.books.polls += 1;
+            self.lane.books.meter.look(self.burst.len());
             if !self.burst.is_empty() {
-                self.lane.books.bursts += 1;
                 frames += self.burst.len();
                 self.burst(port, now);
             }
@@ -170,8 +171,13 @@ impl<I: Io> Worker<I> {
     fn burst(&mut self, port: usize, now: Time) {
         let Worker { io, plan, lane, burst, exits } = self;
         lane.books.ports[port].received += burst.len() as u64;
+        let mut gate = Gate::new(plan, port, now);
+        if let Some((crossing, frames)) = gate.front(burst) {
+            lane.books.received(crossing.from, frames, crossing.bytes);
+            exits.cross_first(burst, frames, crossing);
+        }
         for mut frame in burst.drain(..) {
-            match path::run(plan, lane, port, &mut frame, now) {
+            match path::run(plan, lane, &mut gate, port, &mut frame, now) {
                 Verdict::Forward(crossing) => exits.cross(io, &mut lane.books, frame, crossing),
                 Verdict::Fragments { from } => {
                     let tags = plan.bridge(from).rules.side(from.side).tags;
@@ -209,7 +215,22 @@ impl<I: Io> Worker<I> {
 }
 
 impl<B: Buffer> Exits<B> {
-    /// The way of nearly every frame: it joins the run of those before it.
+    /// The way of nearly every frame: those in front of a burst cross together, and if that is all of them they stay where
+    /// they are, in a list that changes its owner. Nothing waits at any port yet.
+    #[inline(always)]
+    fn cross_first(&mut self, burst: &mut Vec<B>, count: usize, crossing: Crossing) {
+        let Crossing { port, from, bytes } = crossing;
+        let Egress { frames, runs } = &mut self.egress[port];
+        debug_assert!(frames.is_empty());
+        if count == burst.len() {
+            std::mem::swap(burst, frames);
+        } else {
+            frames.extend(burst.drain(..count));
+        }
+        runs.push(Run { what: What::Forwarded(from), frames: count, bytes });
+    }
+
+    /// One frame crosses: it joins the run of those before it.
     #[inline(always)]
     fn cross(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, frame: B, crossing: Crossing) {
         let Crossing { port, from, bytes } = crossing;
@@ -353,11 +374,12 @@ impl<I: Io> Worker<I> {
     pub fn run(
         mut self,
         clock: impl Fn() -> Time,
-        idle: Idle,
         mut orders: rtrb::Consumer<Order>,
         mut reports: rtrb::Producer<Report>,
     ) -> Books {
-        let mut empty = 0;
+        let mut rest = Rest::default();
+        let mut read = clock();
+        let (mut heard, mut spent) = (read, Spent::Idle);
         loop {
             while let Ok(order) = orders.pop() {
                 let report = match order {
@@ -378,23 +400,18 @@ impl<I: Io> Worker<I> {
                 // there is room: the control thread waits for each report before it asks again
                 let _ = reports.push(report);
             }
-            empty = if self.poll(clock()) == 0 { empty + 1 } else { 0 };
-            rest(idle, empty);
+            let now = clock();
+            self.lane.books.meter.turn(spent, read, now);
+            read = now;
+            spent = if self.poll(now) > 0 {
+                heard = now;
+                Spent::Busy
+            } else if rest.rest(self.plan.rules.idle, now.since(heard)) {
+                Spent::Asleep
+            } else {
+                Spent::Idle
+            };
         }
-    }
-}
-
-/// What to do after so many polls without a frame.
-#[inline]
-fn rest(idle: Idle, empty: u32) {
-    /// Polls without a frame before a `sleep` worker sleeps: traffic that comes in bursts should find it awake.
-    const AWAKE: u32 = 256;
-    const NAP: Duration = Duration::from_micros(50);
-    match idle {
-        Idle::Poll => {}
-        Idle::Pause if empty > 0 => std::hint::spin_loop(),
-        Idle::Sleep if empty > AWAKE => std::thread::sleep(NAP),
-        Idle::Pause | Idle::Sleep => {}
     }
 }
 

@@ -31,6 +31,10 @@ enum Command {
         /// Print the final books as JSON.
         #[arg(long)]
         json: bool,
+        /// So many frames' buffers more than the ports' queues and the workers can hold: for devices that keep some for
+        /// themselves, as net_pcap does with every frame of an `infinite_rx` capture.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        spare_frames: u32,
     },
     /// Say everything that is wrong with a rules file; exit 1 if anything is.
     Check {
@@ -65,7 +69,7 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run { config, json } => run::run(&config, json),
+        Command::Run { config, json, spare_frames } => run::run(&config, json, spare_frames),
         Command::Check { file, against } => check::check(&file, against.as_deref()),
         Command::Replay(replay) => replay.run(),
         Command::Show { what, json, socket } => show::show(what, json, &socket),

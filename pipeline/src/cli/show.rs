@@ -3,22 +3,52 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 
 use super::print;
 use crate::control::socket;
 use crate::control::status::{
-    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerStatus,
+    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerNow, WorkerRates,
+    WorkerStatus,
 };
 
 pub(super) fn show(what: Question, json: bool, socket: &Path) -> anyhow::Result<ExitCode> {
+    let answer = match what {
+        Question::Workers => serde_json::to_string(&workers(socket)?)?,
+        _ => ask(socket, what)?,
+    };
+    print(&if json {
+        let value: serde_json::Value = serde_json::from_str(&answer)?;
+        format!("{value:#}\n")
+    } else {
+        text(what, &answer)?
+    })
+}
+
+fn ask(socket: &Path, what: Question) -> anyhow::Result<String> {
     let answer = socket::ask(socket, what)?;
     let value: serde_json::Value = serde_json::from_str(&answer)?;
     if let Some(error) = value.get("error") {
         bail!("the bridge says: {error}");
     }
-    print(&if json { format!("{value:#}\n") } else { text(what, &answer)? })
+    Ok(answer)
+}
+
+/// The bridge only counts. The rates are made here, from two looks: nobody pays for them who does not ask.
+fn workers(socket: &Path) -> anyhow::Result<Vec<WorkerNow>> {
+    const BETWEEN: Duration = Duration::from_secs(1);
+    let look = || -> anyhow::Result<Vec<WorkerStatus>> {
+        Ok(serde_json::from_str(&ask(socket, Question::Workers)?)?)
+    };
+    let before = look()?;
+    std::thread::sleep(BETWEEN);
+    let now = |(before, total): (WorkerStatus, WorkerStatus)| WorkerNow {
+        rates: WorkerRates::between(&before, &total),
+        total,
+    };
+    Ok(before.into_iter().zip(look()?).map(now).collect())
 }
 
 fn text(what: Question, answer: &str) -> anyhow::Result<String> {
@@ -85,23 +115,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
                 )?;
             }
         }
-        Question::Workers => {
-            let workers: Vec<WorkerStatus> = serde_json::from_str(answer)?;
-            let head = ["core", "received", "sent", "polls", "bursts", "frames/burst", "unaccounted"];
-            writeln!(
-                text,
-                "{:>5} {:>14} {:>14} {:>16} {:>14} {:>13} {:>12}",
-                head[0], head[1], head[2], head[3], head[4], head[5], head[6]
-            )?;
-            for w in workers {
-                let fill = w.received as f64 / w.bursts.max(1) as f64;
-                writeln!(
-                    text,
-                    "{:>5} {:>14} {:>14} {:>16} {:>14} {fill:>13.1} {:>12}",
-                    w.core, w.received, w.transmitted, w.polls, w.bursts, w.unaccounted
-                )?;
-            }
-        }
+        Question::Workers => write_workers(&mut text, &serde_json::from_str::<Vec<WorkerNow>>(answer)?)?,
         Question::Config => {
             let config: Config = serde_json::from_str(answer)?;
             let Config { generation, file, text: rules, uptime_s } = config;
@@ -110,4 +124,97 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
+    let some = |number: Option<f64>, unit: &str| number.map_or("-".to_owned(), |it| format!("{it:.1}{unit}"));
+    let percent = |number| some(number, " %");
+    writeln!(
+        text,
+        "{:>5} {:>11} {:>11} {:>8} {:>13} {:>13} {:>9} {:>8} {:>8}",
+        "core",
+        "frames/s",
+        "polls/s",
+        "empty",
+        "frames/burst",
+        "cycles/frame",
+        "headroom",
+        "asleep",
+        "waited"
+    )?;
+    for WorkerNow { total, rates } in workers {
+        writeln!(
+            text,
+            "{:>5} {:>11.0} {:>11.0} {:>8} {:>13} {:>13} {:>9} {:>8} {:>8}",
+            total.core,
+            rates.frames_per_s,
+            rates.polls_per_s,
+            percent(rates.empty_polls_percent),
+            some(rates.frames_per_burst, ""),
+            some(rates.cycles_per_frame, ""),
+            percent(rates.headroom_percent),
+            percent(rates.asleep_percent),
+            percent(rates.waited_percent),
+        )?;
+    }
+    /// Per cent: what a core of its own shows, and some.
+    const OWN: f64 = 1.0;
+    for WorkerNow { total, rates } in workers {
+        if let Some(waited) = rates.waited_percent.filter(|&waited| waited > OWN) {
+            writeln!(
+                text,
+                "core {} is not the worker's own: others had it for {waited:.0} % of the time, which counts as cycles or headroom",
+                total.core
+            )?;
+        }
+    }
+    let most = workers.iter().map(|worker| worker.rates.bursts.len()).max().unwrap_or(0);
+    write!(text, "\n{:>5} bursts of", "core")?;
+    for (first, last) in classes(most) {
+        let name = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        write!(text, " {name:>7}")?;
+    }
+    for WorkerNow { total, rates } in workers {
+        write!(text, "\n{:>5} {:>9}", total.core, "")?;
+        let all: u64 = rates.bursts.iter().sum();
+        for (first, last) in classes(most) {
+            let these: u64 = rates.bursts.iter().take(last).skip(first - 1).sum();
+            write!(text, " {:>7}", percent((all > 0).then(|| 100.0 * these as f64 / all as f64)))?;
+        }
+    }
+    writeln!(
+        text,
+        "\n\n{:>5} {:>16} {:>16} {:>18} {:>16} {:>12}",
+        "core", "received", "sent", "polls", "bursts", "unaccounted"
+    )?;
+    for WorkerNow { total: w, .. } in workers {
+        writeln!(
+            text,
+            "{:>5} {:>16} {:>16} {:>18} {:>16} {:>12}",
+            w.core, w.received, w.transmitted, w.polls, w.bursts, w.unaccounted
+        )?;
+    }
+    Ok(())
+}
+
+/// Burst sizes that are shown together, first and last: by powers of two, up to the largest.
+fn classes(most: usize) -> impl Iterator<Item = (usize, usize)> {
+    std::iter::successors(Some(1), |first| Some(2 * first))
+        .take_while(move |&first| first <= most)
+        .map(move |first: usize| (first, (2 * first - 1).min(most)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_burst_size_is_in_one_class() {
+        assert_eq!(classes(32).collect::<Vec<_>>(), [(1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 32)]);
+        assert_eq!(classes(0).count(), 0);
+        for most in 1..100 {
+            let sizes: Vec<usize> = classes(most).flat_map(|(first, last)| first..=last).collect();
+            assert_eq!(sizes, (1..=most).collect::<Vec<_>>());
+        }
+    }
 }

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use rules::{Mac, Rules};
+use rustix::thread::{Pid, gettid};
+use tracing::warn;
 
 use crate::books::Books;
 use crate::event::{Notice, Noticed};
+use crate::idle::Rest;
 use crate::io::Io;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
@@ -27,6 +30,8 @@ const MOST_NOTICES: usize = 16384;
 pub trait Hardware: Debug {
     /// The moment, on the workers' clock.
     fn now(&self) -> Time;
+    /// Ticks a second of the time-stamp counter, where that is the workers' clock.
+    fn tsc_hz(&self) -> Option<u64>;
     /// By port: the link is up.
     fn links(&self) -> Vec<bool>;
     /// By port: what the device itself lost.
@@ -56,6 +61,7 @@ impl Losses {
 #[derive(Debug)]
 struct Hand {
     core: u16,
+    id: Pid,
     thread: JoinHandle<anyhow::Result<Books>>,
     orders: rtrb::Producer<Order>,
     reports: rtrb::Consumer<Report>,
@@ -82,7 +88,7 @@ impl Fleet {
         enter: impl Fn(&I, u16) -> anyhow::Result<Guard> + Clone + Send + 'static,
     ) -> anyhow::Result<Fleet> {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        let (cores, idle) = (rules.workers.clone(), rules.idle);
+        let cores = rules.workers.clone();
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
         keep_silent(&plan, 0);
         let workers = cores.len();
@@ -94,16 +100,19 @@ impl Fleet {
             let (clock, enter, plan) = (clock.clone(), enter.clone(), Arc::clone(&plan));
             let work = move || {
                 let _entered = enter(&io, core)?;
+                if let Err(error) = Rest::wake_promptly() {
+                    warn!(core, "`idle: sleep` adds up to 50 us more to a frame: no exact timers: {error}");
+                }
                 // made here, so that its memory is near its core
                 let (worker, notices) = Worker::new(io, plan, workers, seed);
-                let _ = ready.send(notices);
-                Ok(worker.run(clock, idle, ordered, reporting))
+                let _ = ready.send((gettid(), notices));
+                Ok(worker.run(clock, ordered, reporting))
             };
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{core}"))
                 .spawn(work)
                 .with_context(|| format!("starting the worker on core {core}"))?;
-            let Ok(notices) = started.recv() else {
+            let Ok((id, notices)) = started.recv() else {
                 let error =
                     thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
                 return Err(error
@@ -111,7 +120,7 @@ impl Fleet {
                     .unwrap_or_else(|| anyhow!("it ended"))
                     .context(format!("worker on core {core}")));
             };
-            hands.push(Hand { core, thread, orders, reports, notices });
+            hands.push(Hand { core, id, thread, orders, reports, notices });
         }
         Ok(Fleet { hands, plan, port_macs, seed })
     }
@@ -162,6 +171,12 @@ impl Fleet {
                 }
             })
             .collect()
+    }
+
+    /// How long each worker, in their order, could have run and another thread had its core; `None` where the kernel does
+    /// not say (no `CONFIG_SCHED_INFO`).
+    pub fn waited(&self) -> Vec<Option<Duration>> {
+        self.hands.iter().map(Hand::waited).collect()
     }
 
     /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
@@ -226,6 +241,13 @@ impl Hand {
             }
             std::thread::sleep(Duration::from_micros(50));
         }
+    }
+
+    /// The second field of `schedstat`, nanoseconds: Documentation/scheduler/sched-stats.rst.
+    fn waited(&self) -> Option<Duration> {
+        let file = format!("/proc/self/task/{}/schedstat", self.id);
+        let text = std::fs::read_to_string(file).ok()?;
+        text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
     }
 
     fn stuck(&self) -> anyhow::Error {

@@ -20,12 +20,12 @@ struct Live {
     clock: Clock,
 }
 
-/// Starts DPDK, the ports and a worker on each core, as the rules say.
-pub(super) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
+/// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need.
+pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
     let devices: Vec<String> = rules.ports.iter().map(|port| port.device.clone()).collect();
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
-    let size = PoolSize::of(&rules.ports, workers);
+    let size = PoolSize::of(&rules.ports, workers).with_spare(spare_frames);
     let options =
         EalOptions { devices: &names, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
     let eal = Eal::init(&options)?;
@@ -46,6 +46,10 @@ pub(super) fn start(rules: Rules) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> 
 impl Hardware for Live {
     fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    fn tsc_hz(&self) -> Option<u64> {
+        self.clock.hz()
     }
 
     fn links(&self) -> Vec<bool> {

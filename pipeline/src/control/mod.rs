@@ -46,13 +46,13 @@ const LINK_TICKS: u64 = 10;
 ///
 /// # Errors
 /// A socket, port or worker that does not start, or a worker that ends: in words for an operator.
-pub fn run(file: &Path, checked: Checked) -> anyhow::Result<Report> {
+pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<Report> {
     let (wake, wakes) = mpsc::channel();
     // before anything else: a signal during the start waits for its end, and who finds the socket taken must not have
     // bridged a single frame beside the bridge that has it
     signals::watch(wake.clone()).context("watching for signals")?;
     let _socket = socket::listen(&checked.rules.control, wake)?;
-    let (fleet, hardware) = hardware::start(checked.rules)?;
+    let (fleet, hardware) = hardware::start(checked.rules, spare_frames)?;
     Control::new(file.to_owned(), checked.text, fleet, hardware).run(&wakes)
 }
 

@@ -1,6 +1,7 @@
 //! What `sluice show` shows: the running bridge's state, as it travels over the control socket.
 
 use std::fmt;
+use std::time::Duration;
 
 use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use strum::{Display, EnumString};
 use super::Control;
 use super::fleet::Losses;
 use crate::books::Books;
+use crate::meter::Spent;
 use crate::report::{Report, sides};
 use crate::table::mac::State;
 
@@ -24,7 +26,8 @@ pub enum Question {
     Neighbours,
     /// Members and where they are.
     Members,
-    /// The workers and their cores.
+    /// The workers over one second: frames, bursts, cycles a frame; `headroom`, the time that was not needed (more still fits
+    /// than it says: fuller bursts take fewer cycles a frame); `waited`, the time that others had the core.
     Workers,
     /// The rules in force.
     Config,
@@ -150,7 +153,7 @@ pub struct MemberStatus {
     pub addresses: Vec<String>,
 }
 
-/// One worker.
+/// One worker, since its start. Its JSON is a stable interface: fields are added, never renamed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WorkerStatus {
     /// Its core.
@@ -165,6 +168,84 @@ pub struct WorkerStatus {
     pub bursts: u64,
     /// Frames without an outcome: 0, or there is a bug.
     pub unaccounted: u64,
+    /// Looks at a port by how many frames they brought, from 0 to a whole burst.
+    pub burst_sizes: Vec<u64>,
+    /// Nanoseconds in turns of its loop that brought frames: receiving, deciding, sending, orders of the control thread.
+    pub busy_ns: u64,
+    /// Nanoseconds in turns that brought none.
+    pub idle_ns: u64,
+    /// Nanoseconds that it slept because nothing came (`idle: sleep`), waking up included.
+    pub asleep_ns: u64,
+    /// Nanoseconds that it could have run but another thread had its core; they lie within the three above. `null` where
+    /// the kernel does not say.
+    pub waited_ns: Option<u64>,
+    /// Ticks of the time-stamp counter in a second. `null` where the clock is another.
+    pub tsc_hz: Option<u64>,
+}
+
+/// What a worker did between two looks at it. What cannot be told (the cycles of no frame) is `null`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRates {
+    /// Between the two looks, on the worker's own clock.
+    pub seconds: f64,
+    /// Frames received in a second.
+    pub frames_per_s: f64,
+    /// Looks at a port in a second.
+    pub polls_per_s: f64,
+    /// Of those, the per cent that brought nothing.
+    pub empty_polls_percent: Option<f64>,
+    /// Frames that one brought, of those that brought any.
+    pub frames_per_burst: Option<f64>,
+    /// Time-stamp cycles for a frame: of the turns that brought frames, whole.
+    pub cycles_per_frame: Option<f64>,
+    /// Time that was not needed, in per cent: turns without frames, and sleep. The traffic that still fits is *more* than
+    /// this says: the fuller the bursts, the fewer cycles a frame takes.
+    pub headroom_percent: Option<f64>,
+    /// Of that, sleep, in per cent of all time.
+    pub asleep_percent: Option<f64>,
+    /// Time that another thread had the core while this one could have run, in per cent. More than a few in a thousand:
+    /// the core is not the worker's own, and neither cycles nor headroom mean much.
+    pub waited_percent: Option<f64>,
+    /// Bursts by their frames, from 1 to a whole burst.
+    pub bursts: Vec<u64>,
+}
+
+/// What `sluice show workers` shows of one: the JSON of [`WorkerStatus`], and its rates.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WorkerNow {
+    /// Since its start.
+    #[serde(flatten)]
+    pub total: WorkerStatus,
+    /// In the last second.
+    pub rates: WorkerRates,
+}
+
+impl WorkerRates {
+    /// From two looks at one worker.
+    pub fn between(before: &WorkerStatus, after: &WorkerStatus) -> WorkerRates {
+        // a bridge that was restarted in between starts again from 0
+        let grew = |count: fn(&WorkerStatus) -> u64| count(after).saturating_sub(count(before)) as f64;
+        let (busy, asleep) = (grew(|w| w.busy_ns), grew(|w| w.asleep_ns));
+        let unneeded = grew(|w| w.idle_ns) + asleep;
+        let nanos = busy + unneeded;
+        let (frames, polls, bursts) = (grew(|w| w.received), grew(|w| w.polls), grew(|w| w.bursts));
+        let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
+        let percent = |part: f64, whole: f64| ratio(100.0 * part, whole);
+        let waited = before.waited_ns.zip(after.waited_ns).map(|(from, to)| to.saturating_sub(from) as f64);
+        let sizes = after.burst_sizes.iter().zip(&before.burst_sizes).skip(1);
+        WorkerRates {
+            seconds: nanos / 1e9,
+            frames_per_s: ratio(1e9 * frames, nanos).unwrap_or(0.0),
+            polls_per_s: ratio(1e9 * polls, nanos).unwrap_or(0.0),
+            empty_polls_percent: percent(polls - bursts, polls),
+            frames_per_burst: ratio(frames, bursts),
+            cycles_per_frame: after.tsc_hz.and_then(|hz| ratio(busy / 1e9 * hz as f64, frames)),
+            headroom_percent: percent(unneeded, nanos),
+            asleep_percent: percent(asleep, nanos),
+            waited_percent: waited.and_then(|waited| percent(waited, nanos)),
+            bursts: sizes.map(|(after, before)| after.saturating_sub(*before)).collect(),
+        }
+    }
 }
 
 /// The rules in force.
@@ -306,15 +387,29 @@ impl Control {
     }
 
     fn workers(&mut self) -> anyhow::Result<Vec<WorkerStatus>> {
-        let status = |(core, books): (u16, Books)| WorkerStatus {
-            core,
-            received: books.ports.iter().map(|port| port.received).sum(),
-            transmitted: books.ports.iter().map(|port| port.transmitted).sum(),
-            polls: books.polls,
-            bursts: books.bursts,
-            unaccounted: books.unaccounted(),
+        let (books, waited) = (self.fleet.books()?, self.fleet.waited());
+        let tsc_hz = self.hardware.tsc_hz();
+        let status = |((core, books), waited): ((u16, Books), Option<Duration>)| {
+            let nanos = |time: Duration| time.as_nanos() as u64;
+            let spent = |spent| nanos(books.meter.time(spent));
+            let sizes = books.meter.bursts();
+            let bursts = sizes[1..].iter().sum();
+            WorkerStatus {
+                core,
+                received: books.ports.iter().map(|port| port.received).sum(),
+                transmitted: books.ports.iter().map(|port| port.transmitted).sum(),
+                polls: sizes[0] + bursts,
+                bursts,
+                unaccounted: books.unaccounted(),
+                burst_sizes: sizes.to_vec(),
+                busy_ns: spent(Spent::Busy),
+                idle_ns: spent(Spent::Idle),
+                asleep_ns: spent(Spent::Asleep),
+                waited_ns: waited.map(nanos),
+                tsc_hz,
+            }
         };
-        Ok(self.fleet.books()?.into_iter().map(status).collect())
+        Ok(books.into_iter().zip(waited).map(status).collect())
     }
 }
 
@@ -343,5 +438,81 @@ impl fmt::Display for Device {
             "port {}: link {link}, lost by the device: {missed} missed, {errors} errors, {no_buffer} without buffer",
             self.port
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second in which a worker of 2 GHz was busy for a quarter, with 1,000 bursts of 4 frames.
+    fn quarter() -> [WorkerStatus; 2] {
+        let before = WorkerStatus {
+            core: 1,
+            received: 500,
+            transmitted: 500,
+            polls: 9_000,
+            bursts: 500,
+            unaccounted: 0,
+            burst_sizes: vec![8_500, 500, 0, 0, 0],
+            busy_ns: 1_000,
+            idle_ns: 2_000,
+            asleep_ns: 3_000,
+            waited_ns: Some(0),
+            tsc_hz: Some(2_000_000_000),
+        };
+        let after = WorkerStatus {
+            received: 4_500,
+            polls: 19_000,
+            bursts: 1_500,
+            burst_sizes: vec![17_500, 500, 0, 0, 1_000],
+            busy_ns: 250_001_000,
+            idle_ns: 250_002_000,
+            asleep_ns: 500_003_000,
+            waited_ns: Some(30_000_000),
+            ..before
+        };
+        [before, after]
+    }
+
+    #[test]
+    fn rates_are_those_between_two_looks() {
+        let [before, after] = quarter();
+        let rates = WorkerRates::between(&before, &after);
+        let expected = WorkerRates {
+            seconds: 1.0,
+            frames_per_s: 4_000.0,
+            polls_per_s: 10_000.0,
+            empty_polls_percent: Some(90.0),
+            frames_per_burst: Some(4.0),
+            cycles_per_frame: Some(125_000.0),
+            headroom_percent: Some(75.0),
+            asleep_percent: Some(50.0),
+            waited_percent: Some(3.0),
+            bursts: vec![0, 0, 0, 1_000],
+        };
+        assert_eq!(rates, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_left_open() {
+        let [before, _] = quarter();
+        let rates = WorkerRates::between(&before, &before);
+        assert_eq!((rates.frames_per_s, rates.polls_per_s), (0.0, 0.0));
+        assert_eq!(
+            (rates.cycles_per_frame, rates.headroom_percent, rates.waited_percent),
+            (None, None, None)
+        );
+        let [before, after] = quarter();
+        let foreign = WorkerStatus { waited_ns: None, tsc_hz: None, ..after };
+        let rates = WorkerRates::between(&before, &foreign);
+        assert_eq!((rates.cycles_per_frame, rates.waited_percent), (None, None));
+    }
+
+    #[test]
+    fn a_restart_in_between_is_no_negative_rate() {
+        let [before, after] = quarter();
+        let rates = WorkerRates::between(&after, &before);
+        assert_eq!((rates.seconds, rates.frames_per_s, rates.headroom_percent), (0.0, 0.0, None));
     }
 }

@@ -1,11 +1,13 @@
 """Two workers, each on a core and a queue of every port: net_tap has queues, and the kernel spreads flows over them. Sides
 are untagged, because it does not see the flows of tagged frames that a raw socket sends."""
 
+import json
+
 import pytest
 
 from bench import Bench
 from frames import A, A4, B, B4, MEMBERS, arp, changed, rules, udp
-from harness import CORES
+from harness import CORES, until
 
 FLOWS = 256
 
@@ -62,3 +64,53 @@ def test_new_rules_reach_both(bench):
         bench.mud.send(frame)
     bench.refused({"dst_not_member": FLOWS})
     assert all(received_by_workers(bench.sluice).values())
+
+
+# ------------------------------------------------------------------------------------------------ the meter
+
+
+def grown(sluice, what):
+    """Waits until a meter of every worker has grown, and gives all meters as they are then."""
+    before = sluice.ask("workers")
+
+    def now():
+        workers = sluice.ask("workers")
+        return workers if all(new[what] > old[what] for old, new in zip(before, workers)) else None
+
+    return until(now, lambda: f"more {what} than {before}")
+
+
+def test_the_meter_has_every_frame_in_a_burst_and_every_look_at_a_port(bench):
+    cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+    for worker in bench.sluice.ask("workers"):
+        sizes = worker["burst_sizes"]
+        assert sum(size * looks for size, looks in enumerate(sizes)) == worker["received"] > 0
+        assert sum(sizes) == worker["polls"] and sum(sizes[1:]) == worker["bursts"] > 0
+        assert worker["busy_ns"] > 0
+
+
+def test_a_sleeping_worker_sleeps_while_nothing_comes_and_wakes_for_what_does(bench):
+    for _ in range(3):
+        grown(bench.sluice, "asleep_ns")
+        cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+
+
+@pytest.mark.parametrize("idle", ["poll", "pause"])
+def test_a_reload_changes_what_idle_workers_do(bench, idle):
+    bench.sluice.reload({**bench.rules, "idle": idle})
+    awake = grown(bench.sluice, "idle_ns")
+    still = grown(bench.sluice, "idle_ns")
+    assert [worker["asleep_ns"] for worker in still] == [worker["asleep_ns"] for worker in awake]
+    cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+    bench.sluice.reload({**bench.rules, "idle": "sleep"})
+    grown(bench.sluice, "asleep_ns")
+
+
+def test_show_workers_tells_the_last_second(bench):
+    text, shown = bench.sluice.show("workers"), json.loads(bench.sluice.show("workers", "--json"))
+    for worker in shown:
+        rates = worker["rates"]
+        assert rates["seconds"] > 0 and rates["polls_per_s"] > 0
+        assert 0 <= rates["asleep_percent"] <= rates["headroom_percent"] <= 100
+        assert len(rates["bursts"]) == len(worker["burst_sizes"]) - 1
+    assert "headroom" in text and "cycles/frame" in text

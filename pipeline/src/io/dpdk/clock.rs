@@ -32,7 +32,15 @@ impl Clock {
         if hz == 0 || !has_invariant_tsc() {
             return Clock(Source::System { origin: Instant::now() });
         }
-        Clock(Source::Tsc { origin: ticks(), nanos_q32: nanos_q32(hz) })
+        Clock(Source::Tsc { origin: ticks(), nanos_q32: reciprocal_q32(hz) })
+    }
+
+    /// Ticks of the time-stamp counter in a second, to a few; `None` where this clock does not read it.
+    pub fn hz(&self) -> Option<u64> {
+        match self.0 {
+            Source::Tsc { nanos_q32, .. } => Some(reciprocal_q32(nanos_q32)),
+            Source::System { .. } => None,
+        }
     }
 
     /// The time now.
@@ -57,8 +65,9 @@ fn ticks() -> u64 {
     unsafe { dpdk_sys::rte_rdtsc() }
 }
 
-fn nanos_q32(hz: u64) -> u64 {
-    ((1_000_000_000_u128 << 32) / u128::from(hz)) as u64
+/// Nanoseconds a tick, in units of 2^-32, from ticks a second; and those from these.
+fn reciprocal_q32(value: u64) -> u64 {
+    ((1_000_000_000_u128 << 32) / u128::from(value)) as u64
 }
 
 #[inline]
@@ -85,15 +94,24 @@ mod tests {
     #[test]
     fn a_second_of_ticks_is_a_second_at_every_rate() {
         for hz in [1_000_000_000, 2_600_000_000, 3_333_333_333, 5_000_000_000_u64] {
-            let nanos = nanos(hz, nanos_q32(hz));
+            let nanos = nanos(hz, reciprocal_q32(hz));
             assert!(nanos.abs_diff(1_000_000_000) <= 5, "{hz} Hz: {nanos}");
+        }
+    }
+
+    #[test]
+    fn the_rate_is_known_again() {
+        for hz in [1_000_000_000, 2_600_000_000, 3_333_333_333, 5_000_000_000_u64] {
+            let clock = Clock(Source::Tsc { origin: 0, nanos_q32: reciprocal_q32(hz) });
+            let again = clock.hz().unwrap();
+            assert!(again.abs_diff(hz) <= 10, "{hz} Hz: {again}");
         }
     }
 
     #[test]
     fn thirty_years_of_ticks_do_not_overflow() {
         let (hz, seconds) = (5_000_000_000, 30 * 366 * 86_400);
-        let years = nanos(hz * seconds, nanos_q32(hz)) / 1_000_000_000;
+        let years = nanos(hz * seconds, reciprocal_q32(hz)) / 1_000_000_000;
         assert!(years.abs_diff(seconds) <= 10, "{years} s");
     }
 

@@ -44,6 +44,11 @@ impl PoolSize {
         }
     }
 
+    /// So many frames more.
+    pub fn with_spare(self, frames: u32) -> PoolSize {
+        PoolSize { count: self.count.saturating_add(frames), ..self }
+    }
+
     /// Bytes of memory that DPDK needs for so many frames, itself included.
     pub fn bytes(&self) -> usize {
         self.count as usize * (usize::from(self.data_room) + FRAME_COST) + FIXED_COST

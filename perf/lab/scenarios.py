@@ -1,6 +1,7 @@
 """What perf/reload, perf/storm and perf/latency share: sluice on memif ports, perf/generator at their other ends, the books of both."""
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -38,6 +39,17 @@ class Bridge(devices.Sluice):
         new.write_text(json.dumps(rules))
         new.replace(self.rules)
 
+    def change(self, **keys):
+        """Reloads with other values for some keys, and waits until they are in force."""
+        before = self.ask("config")["generation"]
+        self.write(json.loads(self.rules.read_text()) | keys)
+        self.process.send_signal(signal.SIGHUP)
+        for _ in range(5000):
+            if self.ask("config")["generation"] > before:
+                return
+            time.sleep(0.001)
+        raise Failed(f"it does not reload:\n{self.text()[-1500:]}")
+
     def ask(self, question):
         """What `sluice show QUESTION` asks, without a new process: that would take time from the source on its core."""
         with socket.socket(socket.AF_UNIX) as stream:
@@ -73,8 +85,11 @@ class Bench:
         self.control = min(os.sched_getaffinity(0) - set(options.cores), default=self.source)
         os.sched_setaffinity(0, {self.control})
         self.sluice = options.sluice or host.program("pipeline", "sluice")
-        self.generator = options.generator or host.program("generator", "generator")
-        self.memory, self.disturbed = None, {}
+        self.memory = None
+
+    @functools.cached_property
+    def generator(self):
+        return self.options.generator or host.program("generator", "generator")
 
     @contextmanager
     def bridge(self, macs, **keys):
@@ -103,12 +118,13 @@ class Bench:
         return found
 
 
-def warmed_up(bridge, macs):
-    """Waits until every station has spoken and the load runs."""
-    for _ in range(3000):
-        if sum(port["received"] for port in bridge.ask("counters")["ports"].values()) > 3 * macs + 1000:
+def warmed_up(bridge, runs):
+    """Waits until every station has spoken, twice, and the load runs."""
+    for _ in range(2000):
+        if sum(port["received"] for port in bridge.ask("counters")["ports"].values()) > 2 * bridge.setup.macs + 100:
             return
         time.sleep(0.01)
+    next(runs)  # which says why, if it does
     raise Failed(f"no load reaches the bridge:\n{bridge.text()[-1500:]}")
 
 
@@ -129,8 +145,8 @@ def verified(found):
 
 def capacity(bench, macs):
     """Frames a second that one worker forwards with both directions at full load, and its cycles for one of them."""
-    with bench.bridge(macs) as bridge, bench.load(bridge, seconds=bench.options.seconds) as runs:
-        warmed_up(bridge, macs)
+    with bench.bridge(macs) as bridge, bench.load(bridge, seconds=min(2, bench.options.seconds)) as runs:
+        warmed_up(bridge, runs)
         before = bridge.workers()
         found = next(runs)
         after = bridge.workers()
@@ -151,14 +167,15 @@ def cycles(before, after):
     return (grew("busy_ns") - grew("waited_ns")) * hz / 1e9 / received if hz and received else None
 
 
-def parser(description, *, seconds, rounds=7):
-    """The options that all have; `seconds`: of a trial."""
+def parser(description, *, seconds, rounds=7, sends=True):
+    """The options that all have. `seconds`: of a trial; `sends`: with perf/generator."""
     found = argparse.ArgumentParser(description=description)
     found.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
     found.add_argument("--seconds", type=float, default=seconds, help=f"of each trial (default: {seconds:g})")
     found.add_argument("--cores", type=host.two_cores, default=(0, 1), metavar="SOURCE,DEVICE", help="default: 0,1")
     found.add_argument("--sluice", type=Path, metavar="FILE", help="measure this program (default: build this tree)")
-    found.add_argument("--generator", type=Path, metavar="FILE", help="send with this program (default: build this tree)")
+    if sends:
+        found.add_argument("--generator", type=Path, metavar="FILE", help="send with this program (default: build this tree)")
     results.options(found)
     return found
 

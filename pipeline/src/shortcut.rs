@@ -24,6 +24,9 @@ const TAGGED: usize = HEADER + TAG;
 /// A shorter frame takes the whole way: what follows is looked at without further ado.
 const SEEN: usize = MIN_FRAME;
 
+/// In a MAC's first byte: not one station.
+const GROUP: u8 = 1;
+
 /// Of a tag, what says which side a frame belongs to: not its priority.
 const TAG_MASK: u32 = u32::from_ne_bytes([0xff, 0xff, 0x0f, 0xff]);
 /// The other bits: PCP and DEI.
@@ -34,8 +37,8 @@ const PRIORITY: u16 = u16::from_ne_bytes([0xf0, 0]);
 pub struct Shortcut {
     /// Broadcast addresses of the first peering prefixes, in the order of a frame's bytes; 0 where there are fewer.
     broadcasts: [u32; 2],
-    /// There are more of them.
-    more_broadcasts: bool,
+    /// IPv4's EtherType, in the order of a frame's bytes; 0 where there are more broadcast addresses than that.
+    ipv4: u16,
     /// What both sides carry behind the layer-2 header, in bytes; 0 where there is no shortcut.
     room: usize,
     /// The other side's port.
@@ -46,8 +49,8 @@ pub struct Shortcut {
     vid: u16,
     /// Unlisted stations pass.
     learned: bool,
-    /// TCP needs a look at its ports.
-    drain: bool,
+    /// A bit for each protocol that no other stage looks into, but for DHCP's ports.
+    plain: u64,
 }
 
 impl Shortcut {
@@ -69,13 +72,14 @@ impl Shortcut {
             |n: usize| broadcasts().nth(n).map_or(0, |prefix| prefix.broadcast().to_bits().to_be());
         Shortcut {
             broadcasts: [broadcast(0), broadcast(1)],
-            more_broadcasts: broadcasts().count() > 2,
+            ipv4: if broadcasts().count() > 2 { 0 } else { ethertype::IPV4.to_be() },
             room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
             port: to.port,
             tag: vid.map(tag),
             vid: other.to_be(),
             learned: rules.admission == Admission::Learned,
-            drain: rules.drain,
+            // TCP's ports are looked at in `drain`
+            plain: 1 << UDP | 1 << ESP | u64::from(!rules.drain) << TCP,
         }
     }
 }
@@ -116,11 +120,14 @@ impl<'a> Gate<'a> {
         if way.macs.is_large() {
             way.touch(burst);
         }
-        let (frames, bytes) = match way.rules.tag {
-            Some(_) => way.cross_all::<TAGGED>(burst),
-            None => way.cross_all::<HEADER>(burst),
-        };
-        Some((Crossing { port: way.rules.port, from: way.from, bytes }, frames))
+        way.cross_all(burst.iter_mut())
+    }
+
+    /// [`Gate::front`] for a burst that is in reverse.
+    #[inline]
+    pub fn back(&mut self, burst: &mut [impl Buffer]) -> Option<(Crossing, usize)> {
+        let way = self.way(burst.last()?.bytes())?;
+        way.cross_all(burst.iter_mut().rev())
     }
 
     /// Takes the shortcut with one frame, or `None` and nothing done.
@@ -138,6 +145,9 @@ impl<'a> Gate<'a> {
     #[inline]
     fn way(&mut self, frame: &[u8]) -> Option<Way<'a>> {
         let head: &[u8; SEEN] = frame.first_chunk()?;
+        if head[0] & GROUP != 0 {
+            return None; // of no use in a storm
+        }
         let tag = Some(tag(head)).filter(|_| [head[12], head[13]] == ethertype::CTAG.to_be_bytes());
         if let Some(way) = self.way.filter(|way| way.rules.tag == tag) {
             return Some(way);
@@ -182,9 +192,24 @@ impl Way<'_> {
         black_box(read.fold(0, |all, word| all ^ word));
     }
 
-    /// Takes the frames in front that can go this way: their number, and their bytes.
+    /// Takes the first frames, as many as can go this way: as one crossing, and their number; `None` where that is 0.
+    #[inline]
+    fn cross_all<'b, B: Buffer + 'b>(
+        &self,
+        burst: impl Iterator<Item = &'b mut B>,
+    ) -> Option<(Crossing, usize)> {
+        let (frames, bytes) = match self.rules.tag {
+            Some(_) => self.cross_each::<TAGGED, B>(burst),
+            None => self.cross_each::<HEADER, B>(burst),
+        };
+        (frames > 0).then_some((Crossing { port: self.rules.port, from: self.from, bytes }, frames))
+    }
+
     #[inline(never)] // so that it has the registers for itself
-    fn cross_all<const L3: usize>(&self, burst: &mut [impl Buffer]) -> (usize, usize) {
+    fn cross_each<'b, const L3: usize, B: Buffer + 'b>(
+        &self,
+        burst: impl Iterator<Item = &'b mut B>,
+    ) -> (usize, usize) {
         let (mut frames, mut bytes) = (0, 0);
         for frame in burst {
             let Some(length) = self.cross::<L3>(frame) else { break };
@@ -208,7 +233,7 @@ impl Way<'_> {
             return None;
         }
         let plain = match u16::from_ne_bytes([head[L3 - 2], head[L3 - 1]]) {
-            IPV4 => ipv4(rules, head[L3..].first_chunk()?, carried),
+            version if version == rules.ipv4 => ipv4(rules, head[L3..].first_chunk()?, carried),
             IPV6 => ipv6(rules, bytes[L3..].first_chunk()?, carried),
             _ => false,
         };
@@ -246,13 +271,15 @@ impl Way<'_> {
     #[cold]
     #[inline(never)]
     fn refresh(&self, src: Mac) -> bool {
-        let macs = &self.bridge.tables.macs;
-        macs.learn(src, self.from.side, self.now, &self.bridge.rules.macs, || false) == Learned::Known
+        let learn = || {
+            let macs = &self.bridge.tables.macs;
+            macs.learn(src, self.from.side, self.now, &self.bridge.rules.macs, || false) == Learned::Known
+        };
+        self.macs.refresh(src, self.from.side) || learn()
     }
 }
 
 /// As in a frame's bytes.
-const IPV4: u16 = ethertype::IPV4.to_be();
 const IPV6: u16 = ethertype::IPV6.to_be();
 
 /// EDP and EAPS are no group addresses, and reserved all the same (SPEC B.3).
@@ -267,23 +294,21 @@ fn ipv4(rules: &Shortcut, b: &[u8; 24], carried: usize) -> bool {
     // TTL, protocol, checksum; source and destination
     let (first, middle, ends) = (eight(b, 0), four(b, 8), eight(b, 12));
     let total = usize::from(u16::from_be_bytes([b[2], b[3]]));
-    // RFC 1071 §2 (B), (C): in whatever byte order, many bits at a time; all ones is right, and as the first byte is not 0
-    // the sum is not either
+    // RFC 1071 §2 (B), (C): in whatever byte order, many bits at a time; all ones is right, which is to say a multiple of
+    // that, but for 0, and as the first byte is not 0 the sum is not either
     let (sum, carry) = first.overflowing_add(ends);
     let sum = (sum >> 32) + (sum & 0xffff_ffff) + u64::from(middle) + u64::from(carry);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
     // which is which matters to nothing here
     let [src, dst] = [ends as u32, (ends >> 32) as u32];
     let hosts = is_host(src) & is_host(dst);
     // 28: a header, and what protocols without a check of their length here have at least
     let fits = total.wrapping_sub(28) <= carried.wrapping_sub(28);
-    if !((first & MASK == FIRST) & fits & (sum == 0xffff) & hosts) {
+    if !((first & MASK == FIRST) & fits & (sum % 0xffff == 0) & hosts) {
         return false;
     }
     let [one, two] = rules.broadcasts;
     let broadcast = (src == one) | (src == two) | (dst == one) | (dst == two);
-    !broadcast && !rules.more_broadcasts && passes(rules, b[9], four(b, 20))
+    !broadcast && passes(rules, b[9], four(b, 20))
 }
 
 /// An address can be a host's.
@@ -313,15 +338,12 @@ fn ipv6(rules: &Shortcut, b: &[u8; 44], carried: usize) -> bool {
     whole && host(8) && host(24) && passes(rules, b[6], four(b, 40))
 }
 
-/// By protocol and ports: nothing that another stage looks into.
+/// By protocol and ports: nothing that another stage looks into. (DHCP's ports are nothing to TCP or ESP, but hardly any
+/// frame of theirs has them.)
 #[inline(always)]
 fn passes(rules: &Shortcut, protocol: u8, ports: u32) -> bool {
-    match protocol {
-        TCP => !rules.drain,
-        UDP => !may_be_dhcp(ports) || !is_dhcp(ports.to_ne_bytes()),
-        ESP => true,
-        _ => false,
-    }
+    let plain = rules.plain.checked_shr(protocol.into()).unwrap_or(0) & 1 != 0;
+    plain && (!may_be_dhcp(ports) || !is_dhcp(ports.to_ne_bytes()))
 }
 
 /// By the upper halves of the two ports, which are 0 or 2 in those of DHCP: few other ports' are.

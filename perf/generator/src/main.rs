@@ -89,9 +89,9 @@ struct Arguments {
     /// Rings each way on each interface
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     queues: u16,
-    /// Every 64th frame carries the time if it is unicast
-    #[arg(long)]
-    latency: bool,
+    /// Unicast frames carry the time: every 64th, or one in N
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    latency: Option<u16>,
     /// Do not let every station speak, slowly, before the first run
     #[arg(long)]
     no_learn: bool,
@@ -175,7 +175,7 @@ fn generate(arguments: &Arguments) -> Result<()> {
         tags: (!arguments.untagged).then_some(arguments.tags),
         expect: arguments.expect,
         queues: arguments.queues.into(),
-        latency: arguments.latency,
+        latency: arguments.latency.map(usize::from),
     };
     let mix = |own: &Option<Mix>| own.as_ref().unwrap_or(&arguments.mix).clone();
     let pools = [

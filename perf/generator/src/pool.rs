@@ -19,8 +19,8 @@ pub(crate) struct Plan {
     pub(crate) expect: Expect,
     /// Rings each way.
     pub(crate) queues: usize,
-    /// Frames carry the time.
-    pub(crate) latency: bool,
+    /// One frame in so many carries the time, if it is unicast.
+    pub(crate) latency: Option<usize>,
 }
 
 impl Plan {
@@ -95,9 +95,6 @@ pub(crate) struct Prepared {
     pub(crate) stamped: bool,
 }
 
-/// One frame in so many is stamped.
-const STAMPED: usize = 64;
-
 impl Pool {
     /// Builds all frames that a side sends. The flows come in an order by chance, the same each time.
     ///
@@ -122,7 +119,7 @@ impl Pool {
             let mut own = flows.iter().skip(queue % flows.len()).step_by(plan.queues).cycle();
             let mut frames = Vec::with_capacity(kinds.len());
             for (number, (kind, size)) in kinds.into_iter().zip(sizes).enumerate() {
-                let stamped = plan.latency && kind.is_unicast() && number % STAMPED == 0;
+                let stamped = plan.latency.is_some_and(|each| number % each == 0) && kind.is_unicast();
                 let flow = own.next().copied().unwrap_or_default();
                 let frame = build(kind, side, flow, size, plan.vlan(side), stamped);
                 let at = layout.frames + (queue * plan.pool() + number) * plan.stride();

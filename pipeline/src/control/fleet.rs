@@ -14,6 +14,7 @@ use crate::books::Books;
 use crate::event::{Notice, Noticed};
 use crate::idle::Rest;
 use crate::io::Io;
+use crate::io::dpdk::in_huge_pages;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
 use crate::table::hold::OwnAddress;
@@ -77,6 +78,11 @@ pub struct Fleet {
     seed: u64,
 }
 
+/// Puts large tables into huge pages. Quick where they are there already.
+fn spread_out(plan: &Plan) {
+    plan.bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
+}
+
 impl Fleet {
     /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
     /// what it gives is kept as long as the worker runs.
@@ -90,6 +96,7 @@ impl Fleet {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let cores = rules.workers.clone();
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
+        spread_out(&plan);
         keep_silent(&plan, 0);
         let workers = cores.len();
         let mut hands = Vec::with_capacity(workers);
@@ -182,6 +189,7 @@ impl Fleet {
     /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
     pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
         let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
+        spread_out(&plan);
         if plan.bridges.len() > MOST_BRIDGES {
             bail!(
                 "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"

@@ -52,7 +52,7 @@ pub trait Io {
 }
 
 /// The most frames in one receive burst.
-pub const BURST: usize = 32;
+pub const BURST: usize = 64;
 
 /// Puts tags that a NIC took off, as (TPID, TCI) from the outermost, back into the frame.
 ///

@@ -136,7 +136,9 @@ impl Share {
     pub fn take_above(&mut self, pool: &Pool, now: Time, rate: Rate, reserve: u32) -> bool {
         if self.tokens == 0 && (self.lot == 1 || now >= self.retry) {
             self.tokens = pool.draw(now, rate, self.lot, reserve);
-            self.retry = now.after(RETRY);
+            if self.tokens < self.lot {
+                self.retry = now.after(RETRY);
+            }
         }
         let some = self.tokens > 0;
         self.tokens -= u32::from(some);
@@ -322,7 +324,7 @@ mod tests {
         assert_eq!(taken(100, || other.take(&pool, at(0), rate)), 8, "40 less the first worker's 32");
         assert_eq!(taken(100, || one.take(&pool, at(0), rate)), 31);
         assert!(!one.take(&pool, at(999_999), rate), "the pool has filled, but it is not asked");
-        assert_eq!(taken(100, || one.take(&pool, at(1_000_000), rate)), 32);
+        assert_eq!(taken(100, || one.take(&pool, at(1_000_000), rate)), 40, "lot after lot, while there is one");
     }
 
     #[test]

@@ -21,6 +21,7 @@
 
 use std::fmt;
 use std::iter;
+use std::ops::Range;
 use std::time::Duration;
 
 use rules::{Mac, Macs, Side};
@@ -317,6 +318,18 @@ impl Glance<'_> {
         }
     }
 
+    /// An address that is [`Known::Stale`] was heard again; false where it is not what it was any more, or not where it
+    /// mostly is.
+    #[inline]
+    pub fn refresh(&self, mac: Mac, side: Side) -> bool {
+        let (Slot { set, way }, fresh) = (self.slot(mac), Word::heard(mac, side, self.tick));
+        let set = &self.table.sets[set];
+        let word = set.word(way);
+        let stale = word.0 ^ fresh.0 < STAMPS && word.age(self.tick) < self.age;
+        // Age 0 may also be a stamp ahead of this worker's clock: it stays.
+        stale && (word.age(self.tick) == 0 || set.swap(way, word, fresh))
+    }
+
     /// Reads where an address most likely is, for the sake of the caches.
     #[inline(always)]
     pub fn touch(&self, mac: Mac) -> u64 {
@@ -333,8 +346,14 @@ impl Glance<'_> {
     /// What is in the slot where an address would like to be.
     #[inline(always)]
     fn home(&self, mac: Mac) -> Word {
-        let ([set, _], way) = self.table.homes(mac);
+        let Slot { set, way } = self.slot(mac);
         self.table.sets[set].word(way)
+    }
+
+    #[inline(always)]
+    fn slot(&self, mac: Mac) -> Slot {
+        let ([set, _], way) = self.table.homes(mac);
+        Slot { set, way }
     }
 
     /// Looks everywhere.
@@ -437,6 +456,12 @@ impl MacTable {
     /// Frees all that has aged.
     pub fn sweep_all(&self, now: Time, rules: &Macs) {
         self.sweep(now, rules, &mut Sweep::default(), self.slots());
+    }
+
+    /// The memory that look-ups read.
+    pub fn extent(&self) -> Range<*const u8> {
+        let Range { start, end } = self.sets.as_ptr_range();
+        start.cast()..end.cast()
     }
 
     /// Slots of the table: the length of a whole sweep.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use pipeline::books::Books;
 use pipeline::event::Notices;
-use pipeline::io::Buffer;
-use pipeline::io::mem::Packet;
+use pipeline::io::{BURST, Buffer};
+use pipeline::io::mem::{MemIo, Packet};
 use pipeline::outbox::Outbox;
 use pipeline::path::{Lane, Limits, Verdict, run, whole_way};
 use pipeline::plan::Plan;
 use pipeline::shortcut::Gate;
 use pipeline::time::Time;
+use pipeline::worker::Worker;
 use proptest::prelude::*;
 
 use crate::frames::*;
@@ -153,5 +154,35 @@ fn plain_unicast_between_known_stations_takes_the_shortcut() {
         let now = Time::from_nanos(1);
         let taken = Gate::new(&rig.plan, 0, now).cross(&mut packet);
         assert!(taken.is_some(), "{frame:02x?}");
+    }
+}
+
+/// What a worker sends by port, and its books, when frames that wait come in bursts or one at a time.
+fn bridged(config: &Config, frames: &[(Vec<u8>, usize)], burst: usize) -> (Vec<Vec<Vec<u8>>>, Books) {
+    let plan = Arc::new(Plan::new(config.rules(), None, &[], 0));
+    let (mut worker, _noticed) = Worker::new(MemIo::new(plan.ports.len()), plan, 1, 0);
+    for frames in frames.chunks(burst) {
+        for (frame, port) in frames {
+            worker.io.input[*port].push_back(Packet::new(frame));
+        }
+        worker.poll(Time::from_nanos(5_000_000_000));
+    }
+    let sent = worker.io.output.iter().map(|port| port.iter().map(|frame| frame.bytes().to_vec()).collect());
+    let books = Books { meter: Default::default(), ..worker.books().clone() };
+    (sent.collect(), books)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_burst_and_its_frames_one_by_one_are_one(
+        steps in proptest::collection::vec(packets(), 1..BURST), port in 0usize..2,
+        config in proptest::sample::select(configs())
+    ) {
+        let frames: Vec<_> = steps.into_iter().map(|(frame, ..)| (frame, port)).collect();
+        let (together, alone) = (bridged(&config, &frames, BURST), bridged(&config, &frames, 1));
+        prop_assert_eq!(together.0, alone.0);
+        prop_assert_eq!(together.1, alone.1);
     }
 }

@@ -28,6 +28,7 @@ mod eal;
 mod error;
 mod mbuf;
 mod mempool;
+mod pages;
 mod port;
 mod queue;
 #[cfg(test)]
@@ -38,5 +39,6 @@ pub use eal::{Eal, EalOptions, Memory};
 pub use error::Error;
 pub use mbuf::Mbuf;
 pub use mempool::{Mempool, PoolSize};
+pub use pages::in_huge_pages;
 pub use port::{Link, Port, PortStats, start};
 pub use queue::{Queue, Queues, Registered};

@@ -73,19 +73,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bursts = exchange.bursts(*traffic);
     let mut bridge = exchange.open(&bursts)?;
     let before = outcome.count(bridge.worker.books());
-    let mut offered = 0;
     for number in (0..bursts[0].len()).cycle().take(FRAMES / (2 * BURST)) {
         bridge.offer(&bursts, number);
         bridge.now = bridge.now.after(STEP);
         counted(&mut bridge.worker, bridge.now);
-        offered += 2 * BURST as u64;
     }
     let books = bridge.worker.books();
-    let became = outcome.count(books) - before;
-    if became != offered || books.unaccounted() != 0 {
-        return Err(format!("{became} of {offered} frames were {outcome}: {books:?}").into());
+    let (became, unaccounted) = (outcome.count(books) - before, books.unaccounted());
+    if became != FRAMES as u64 || unaccounted != 0 {
+        let seen = [Outcome::Forwarded, Outcome::Answered].into_iter();
+        let seen = seen.chain(Reason::ALL.iter().map(|reason| Outcome::Dropped(*reason)));
+        let seen = seen.filter(|outcome| outcome.count(books) > 0);
+        let seen: Vec<String> = seen.map(|seen| format!("{} {seen}", seen.count(books))).collect();
+        let seen = seen.join(", ");
+        return Err(format!(
+            "of {FRAMES} frames {became} were {outcome}, not all; {unaccounted} unaccounted; since the start: {seen}"
+        )
+        .into());
     }
-    println!("{offered} {outcome}");
+    println!("{FRAMES} {outcome}");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod path;
 pub mod plan;
 pub mod presence;
+pub mod profile;
 pub mod reason;
 pub mod replay;
 pub mod report;

@@ -1,4 +1,5 @@
-//! The packet's way. `judge` is the map: the stages in order, one call a line.
+//! The packet's way. `judge` is the map: the stages in order, one call a line, each with the name that
+//! [`show workers --stages`](crate::profile) times it by.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
 //! table probes, a rewrite of two bytes. It takes a [`shortcut`](crate::shortcut) to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
@@ -12,6 +13,7 @@ use crate::frame::ether::{self, Ether};
 use crate::io::Buffer;
 use crate::outbox::Outbox;
 use crate::plan::{At, BridgePlan, Plan};
+use crate::profile::{Probe, Stage};
 use crate::reason::Reason;
 use crate::shortcut::Gate;
 use crate::stage::answer::Answer;
@@ -38,19 +40,21 @@ fn judge(
     limits: &mut Limits,
     outbox: &mut Outbox,
     notes: &mut Notes<'_>,
+    probe: &mut impl Probe,
 ) -> Result<Way, Reason> {
     let Arrival { bridge, ether, now, .. } = arrival;
     let side = arrival.side();
-    guard::guard(bridge, side, ether, notes)?; // reserved addresses, loops, our own MACs
-    let packet = filter::filter(bridge, ether, notes)?; // what an exchange lets through
-    learn::learn(bridge, limits, side, ether.src, *now, notes)?; // who may speak, and where
-    police::police(bridge, limits, side, (ether.dst, ether.src), *now)?; // storms
+    probe.stage(Stage::Guard, guard::guard(bridge, side, ether, notes))?; // reserved addresses, loops, our own MACs
+    let packet = probe.stage(Stage::Filter, filter::filter(bridge, ether, notes))?; // what an exchange lets through
+    probe.stage(Stage::Learn, learn::learn(bridge, limits, side, ether.src, *now, notes))?; // who may speak, and where
+    probe.stage(Stage::Police, police::police(bridge, limits, side, (ether.dst, ether.src), *now))?; // storms
     learn::hear(arrival, &packet, notes); // whose address is whose
-    if answer::answer(arrival, &packet, limits, outbox, notes)? == Answer::Done {
+    probe.frames(Stage::Hear, 1);
+    if probe.stage(Stage::Answer, answer::answer(arrival, &packet, limits, outbox, notes))? == Answer::Done {
         return Ok(Way::Answered); // for ourselves, or on behalf of a member
     }
-    forward::forward(bridge, limits, side, ether.dst, *now, notes)?; // where the destination is
-    match fit::fit(arrival, &packet, limits, outbox, notes)? {
+    probe.stage(Stage::Forward, forward::forward(bridge, limits, side, ether.dst, *now, notes))?; // where the destination is
+    match probe.stage(Stage::Fit, fit::fit(arrival, &packet, limits, outbox, notes))? {
         Fit::Whole => Ok(Way::Whole), // the egress MTU
         Fit::Fragments => Ok(Way::Fragments),
     }
@@ -168,20 +172,28 @@ pub fn run(
     port: usize,
     frame: &mut impl Buffer,
     now: Time,
+    probe: &mut impl Probe,
 ) -> Verdict {
     match gate.cross(frame) {
         Some(crossing) => {
             lane.books.received(crossing.from, 1, crossing.bytes);
-            Verdict::Forward(crossing)
+            probe.stage(Stage::Shortcut, Verdict::Forward(crossing))
         }
-        None => whole_way(plan, lane, port, frame, now),
+        None => whole_way(plan, lane, port, frame, now, probe),
     }
 }
 
 /// [`run`] without the shortcut, which must not differ from it in anything but speed.
 #[inline(never)]
-pub fn whole_way(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buffer, now: Time) -> Verdict {
-    let (at, ether) = match admitted(plan, port, frame) {
+pub fn whole_way(
+    plan: &Plan,
+    lane: &mut Lane,
+    port: usize,
+    frame: &mut impl Buffer,
+    now: Time,
+    probe: &mut impl Probe,
+) -> Verdict {
+    let (at, ether) = match probe.stage(Stage::Admit, admitted(plan, port, frame)) {
         Ok(admitted) => admitted,
         Err(reason) => return stray(lane, port, frame, reason, now),
     };
@@ -193,7 +205,7 @@ pub fn whole_way(plan: &Plan, lane: &mut Lane, port: usize, frame: &mut impl Buf
     books.received_bytes += frame.bytes().len() as u64;
     let arrival = Arrival { bridge, at, ether, now };
     let mut notes = Notes { books, notices, time: now, port, at: (slot, at.side), mac: ether.src };
-    let judged = judge(&arrival, &mut limits[slot], outbox, &mut notes);
+    let judged = judge(&arrival, &mut limits[slot], outbox, &mut notes, probe);
     let (ingress, egress) = (bridge.rules.side(at.side), bridge.rules.side(at.side.other()));
     let outcome = judged.and_then(|way| match way {
         Way::Whole if !ether::retag(frame, ingress.tags, egress.tags) => Err(Reason::NoHeadroom),

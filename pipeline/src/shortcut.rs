@@ -142,7 +142,7 @@ impl<'a> Gate<'a> {
     }
 
     /// The way of a frame by its tag.
-    #[inline]
+    #[inline(always)]
     fn way(&mut self, frame: &[u8]) -> Option<Way<'a>> {
         let head: &[u8; SEEN] = frame.first_chunk()?;
         if head[0] & GROUP != 0 {

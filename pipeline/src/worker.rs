@@ -16,6 +16,7 @@ use crate::outbox::{Outbox, OwnKind};
 use crate::path::{self, Crossing, Lane, Limits, Verdict};
 use crate::plan::{At, Plan};
 use crate::presence::OwnSend;
+use crate::profile::{Probe, Profile, Stage, Stopwatch};
 use crate::reason::{Cause, Reason};
 use crate::shortcut::Gate;
 use crate::time::Time;
@@ -29,6 +30,8 @@ pub enum Order {
     Count(Box<Books>),
     /// Send these frames of our own; empty the list.
     Send(Vec<OwnSend>),
+    /// Fill this from the next burst on, until it is full; without one, fill none.
+    Profile(Option<Box<Profile>>),
     /// Finish.
     Stop,
 }
@@ -42,6 +45,8 @@ pub enum Report {
     Counted(Box<Books>),
     /// What was sent, to be freed.
     Sent(Vec<OwnSend>),
+    /// The profile that was filled until now.
+    Profiled(Option<Box<Profile>>),
 }
 
 /// New rules for one worker, with room made for all that they bring. After adoption: the old ones.
@@ -159,14 +164,25 @@ impl<I: Io> Worker<I> {
     /// Looks at every port; how many frames that brought.
     #[inline]
     pub fn poll(&mut self, now: Time) -> usize {
+        self.poll_with(now, &mut ())
+    }
+
+    /// The same, with every stage told to a probe.
+    #[inline]
+    pub fn poll_with(&mut self, now: Time, probe: &mut impl Probe) -> usize {
         let mut frames = 0;
         for port in 0..self.exits.egress.len() {
             for _ in 0..MOST_LOOKS {
+                probe.begin();
                 self.io.receive(port, &mut self.burst);
                 let count = self.burst.len();
                 self.lane.books.meter.look(count);
+                if count == 0 {
+                    break;
+                }
                 frames += count;
-                if count == 0 || !self.burst(port, now) || count < BURST {
+                probe.frames(Stage::Receive, count);
+                if !self.burst(port, now, probe) || count < BURST {
                     break;
                 }
             }
@@ -176,18 +192,22 @@ impl<I: Io> Worker<I> {
     }
 
     /// Takes a burst all the way; true where all of it took the shortcut.
-    fn burst(&mut self, port: usize, now: Time) -> bool {
+    #[inline(always)]
+    fn burst(&mut self, port: usize, now: Time, probe: &mut impl Probe) -> bool {
         let Worker { io, plan, lane, burst, exits } = self;
-        lane.books.ports[port].received += burst.len() as u64;
+        let received = burst.len();
+        lane.books.ports[port].received += received as u64;
         let mut gate = Gate::new(plan, port, now);
         if let Some((crossing, frames)) = gate.front(burst) {
+            probe.frames(Stage::Shortcut, frames);
             lane.books.received(crossing.from, frames, crossing.bytes);
             exits.cross_first(burst, frames, crossing);
+            probe.frames(Stage::Transmit, 0);
         }
         let plain = burst.is_empty();
         burst.reverse(); // what is left is taken off its end
         while let Some(mut frame) = burst.pop() {
-            match path::run(plan, lane, &mut gate, port, &mut frame, now) {
+            match path::run(plan, lane, &mut gate, port, &mut frame, now, probe) {
                 Verdict::Forward(crossing) => exits.cross(io, &mut lane.books, frame, crossing),
                 Verdict::Fragments { from } => {
                     let tags = plan.bridge(from).rules.side(from.side).tags;
@@ -199,12 +219,16 @@ impl<I: Io> Worker<I> {
             if !lane.outbox.frames().is_empty() {
                 exits.post(io, plan, lane, None);
             }
+            probe.frames(Stage::Transmit, 0);
             if let Some((crossing, frames)) = gate.back(burst) {
+                probe.frames(Stage::Shortcut, frames);
                 lane.books.received(crossing.from, frames, crossing.bytes);
                 exits.cross_next(io, &mut lane.books, burst, frames, crossing);
+                probe.frames(Stage::Transmit, 0);
             }
         }
         exits.flush(io, &mut lane.books);
+        probe.frames(Stage::Transmit, received);
         plain
     }
 
@@ -413,6 +437,7 @@ impl<I: Io> Worker<I> {
         let mut rest = Rest::default();
         let mut read = clock();
         let (mut heard, mut spent) = (read, Spent::Idle);
+        let mut profile: Option<Box<Profile>> = None;
         loop {
             while let Ok(order) = orders.pop() {
                 let report = match order {
@@ -429,6 +454,7 @@ impl<I: Io> Worker<I> {
                         self.send_own(&frames);
                         Report::Sent(frames)
                     }
+                    Order::Profile(next) => Report::Profiled(std::mem::replace(&mut profile, next)),
                 };
                 // there is room: the control thread waits for each report before it asks again
                 let _ = reports.push(report);
@@ -436,7 +462,11 @@ impl<I: Io> Worker<I> {
             let now = clock();
             self.lane.books.meter.turn(spent, read, now);
             read = now;
-            spent = if self.poll(now) > 0 {
+            let frames = match profile.as_deref_mut().filter(|profile| profile.is_open()) {
+                None => self.poll(now),
+                Some(profile) => self.poll_timed(now, profile, &clock),
+            };
+            spent = if frames > 0 {
                 heard = now;
                 Spent::Busy
             } else if rest.rest(self.plan.rules.idle, now.since(heard)) {
@@ -445,6 +475,15 @@ impl<I: Io> Worker<I> {
                 Spent::Idle
             };
         }
+    }
+}
+
+impl<I: Io> Worker<I> {
+    /// Out of line, so that the usual loop is as it would be without it.
+    #[cold]
+    #[inline(never)]
+    fn poll_timed(&mut self, now: Time, profile: &mut Profile, clock: &impl Fn() -> Time) -> usize {
+        self.poll_with(now, &mut Stopwatch::new(profile, clock))
     }
 }
 

@@ -105,7 +105,7 @@ bridges:
 
     /// Bursts in which every station sends as often as the others, to stations of the other side.
     pub(crate) fn bursts(&self, traffic: Traffic) -> Bursts {
-        /// The least common multiple of a burst and of what [`Traffic::Mix`] repeats.
+        /// A multiple of a burst, and of what [`Traffic::Mix`] repeats.
         const ROUND: usize = 3200;
         let count = self.stations.max(ROUND).next_multiple_of(BURST);
         [0, 1].map(|side| {

@@ -146,7 +146,7 @@ fn stages<M: Measurement>(
             || bursts[0][walk.step()].clone(),
             |burst| {
                 for frame in burst {
-                    let verdict = path::whole_way(plan, &mut lane, 0, frame, now);
+                    let verdict = path::whole_way(plan, &mut lane, 0, frame, now, &mut ());
                     assert!(matches!(verdict, Verdict::Forward(_)), "{name}: {verdict:?}");
                 }
             },

@@ -53,6 +53,11 @@ enum Command {
         /// What.
         #[arg(value_enum)]
         what: Question,
+        /// With `workers`: also the cycles a frame of each stage, timed for another second or 10,000 bursts of each worker,
+        /// whichever is less. What reading the clock costs is taken off, but a timed stage does not overlap with the next: all of
+        /// them together are more than cycles/frame, and frames are slower meanwhile.
+        #[arg(long)]
+        stages: bool,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -72,7 +77,7 @@ pub fn main() -> ExitCode {
         Command::Run { config, json, spare_frames } => run::run(&config, json, spare_frames),
         Command::Check { file, against } => check::check(&file, against.as_deref()),
         Command::Replay(replay) => replay.run(),
-        Command::Show { what, json, socket } => show::show(what, json, &socket),
+        Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
         Command::Schema => print(&format!("{:#}\n", rules::schema())),
         Command::Reasons => print(&crate::reason::page()),
     };

@@ -5,18 +5,21 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::print;
 use crate::control::socket;
 use crate::control::status::{
-    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, WorkerNow, WorkerRates,
-    WorkerStatus,
+    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, StageCost, WorkerNow,
+    WorkerRates, WorkerStages, WorkerStatus,
 };
 
-pub(super) fn show(what: Question, json: bool, socket: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn show(what: Question, stages: bool, json: bool, socket: &Path) -> anyhow::Result<ExitCode> {
+    if stages && what != Question::Workers {
+        bail!("--stages is for `show workers` only");
+    }
     let answer = match what {
-        Question::Workers => serde_json::to_string(&workers(socket)?)?,
+        Question::Workers => serde_json::to_string(&workers(socket, stages)?)?,
         _ => ask(socket, what)?,
     };
     print(&if json {
@@ -36,9 +39,11 @@ fn ask(socket: &Path, what: Question) -> anyhow::Result<String> {
     Ok(answer)
 }
 
+/// Between two looks at a bridge.
+const BETWEEN: Duration = Duration::from_secs(1);
+
 /// The bridge only counts. The rates are made here, from two looks: nobody pays for them who does not ask.
-fn workers(socket: &Path) -> anyhow::Result<Vec<WorkerNow>> {
-    const BETWEEN: Duration = Duration::from_secs(1);
+fn workers(socket: &Path, with_stages: bool) -> anyhow::Result<Vec<WorkerNow>> {
     let look = || -> anyhow::Result<Vec<WorkerStatus>> {
         Ok(serde_json::from_str(&ask(socket, Question::Workers)?)?)
     };
@@ -47,8 +52,25 @@ fn workers(socket: &Path) -> anyhow::Result<Vec<WorkerNow>> {
     let now = |(before, total): (WorkerStatus, WorkerStatus)| WorkerNow {
         rates: WorkerRates::between(&before, &total),
         total,
+        stages: None,
     };
-    Ok(before.into_iter().zip(look()?).map(now).collect())
+    let mut workers: Vec<WorkerNow> = before.into_iter().zip(look()?).map(now).collect();
+    if with_stages {
+        // afterwards, so that the rates are those of a bridge that nobody times
+        for (worker, stages) in workers.iter_mut().zip(stages(socket)?) {
+            worker.stages = Some(stages);
+        }
+    }
+    Ok(workers)
+}
+
+/// By worker.
+fn stages(socket: &Path) -> anyhow::Result<Vec<Vec<StageCost>>> {
+    ask(socket, Question::Profile)?;
+    std::thread::sleep(BETWEEN);
+    let all: Vec<WorkerStages> = serde_json::from_str(&ask(socket, Question::Stages)?)?;
+    let taken = "somebody else asked for the stages at the same time and has them: ask again";
+    all.into_iter().map(|worker| worker.stages.context(taken)).collect()
 }
 
 fn text(what: Question, answer: &str) -> anyhow::Result<String> {
@@ -116,6 +138,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
             }
         }
         Question::Workers => write_workers(&mut text, &serde_json::from_str::<Vec<WorkerNow>>(answer)?)?,
+        Question::Profile | Question::Stages => text += answer,
         Question::Config => {
             let config: Config = serde_json::from_str(answer)?;
             let Config { generation, file, text: rules, uptime_s } = config;
@@ -142,7 +165,7 @@ fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
         "asleep",
         "waited"
     )?;
-    for WorkerNow { total, rates } in workers {
+    for WorkerNow { total, rates, .. } in workers {
         writeln!(
             text,
             "{:>5} {:>11.0} {:>11.0} {:>8} {:>13} {:>13} {:>9} {:>8} {:>8}",
@@ -159,7 +182,7 @@ fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
     }
     /// Per cent: what a core of its own shows, and some.
     const OWN: f64 = 1.0;
-    for WorkerNow { total, rates } in workers {
+    for WorkerNow { total, rates, .. } in workers {
         if let Some(waited) = rates.waited_percent.filter(|&waited| waited > OWN) {
             writeln!(
                 text,
@@ -174,7 +197,7 @@ fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
         let name = if first == last { first.to_string() } else { format!("{first}-{last}") };
         write!(text, " {name:>7}")?;
     }
-    for WorkerNow { total, rates } in workers {
+    for WorkerNow { total, rates, .. } in workers {
         write!(text, "\n{:>5} {:>9}", total.core, "")?;
         let all: u64 = rates.bursts.iter().sum();
         for (first, last) in classes(most) {
@@ -193,6 +216,14 @@ fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
             "{:>5} {:>16} {:>16} {:>18} {:>16} {:>12}",
             w.core, w.received, w.transmitted, w.polls, w.bursts, w.unaccounted
         )?;
+    }
+    for WorkerNow { total, stages, .. } in workers {
+        let Some(stages) = stages else { continue };
+        writeln!(text, "\n{:>5} {:<9} {:>13} {:>12}", "core", "stage", "cycles/frame", "frames")?;
+        for StageCost { stage, cycles_per_frame, frames } in stages {
+            let (name, cycles) = (stage.to_string(), some(*cycles_per_frame, ""));
+            writeln!(text, "{:>5} {name:<9} {cycles:>13} {frames:>12}", total.core)?;
+        }
     }
     Ok(())
 }

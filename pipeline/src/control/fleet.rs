@@ -17,6 +17,7 @@ use crate::io::Io;
 use crate::io::dpdk::in_huge_pages;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
+use crate::profile::Profile;
 use crate::table::hold::OwnAddress;
 use crate::time::Time;
 use crate::worker::{Adopt, Order, Report, Worker};
@@ -173,9 +174,20 @@ impl Fleet {
             .iter_mut()
             .map(|hand| match hand.report()? {
                 Report::Counted(books) => Ok((hand.core, *books)),
-                Report::Adopted(_) | Report::Sent(_) => {
-                    bail!("the worker on core {} answered another question", hand.core)
-                }
+                _ => Err(hand.confused()),
+            })
+            .collect()
+    }
+
+    /// Has each worker time the stages of its next bursts, so many at the most; or none. What each has timed until now, with
+    /// its core: workers answer at once, as a silent port brings no bursts.
+    pub fn profile(&mut self, bursts: Option<u64>) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
+        self.order(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))))?;
+        self.hands
+            .iter_mut()
+            .map(|hand| match hand.report()? {
+                Report::Profiled(profile) => Ok((hand.core, profile)),
+                _ => Err(hand.confused()),
             })
             .collect()
     }
@@ -256,6 +268,10 @@ impl Hand {
         let file = format!("/proc/self/task/{}/schedstat", self.id);
         let text = std::fs::read_to_string(file).ok()?;
         text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
+    }
+
+    fn confused(&self) -> anyhow::Error {
+        anyhow!("the worker on core {} answered another question", self.core)
     }
 
     fn stuck(&self) -> anyhow::Error {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString};
+use strum::{Display, EnumString, VariantArray};
 
 use super::Control;
 use super::fleet::Losses;
 use crate::books::Books;
 use crate::meter::Spent;
+use crate::profile::{Profile, Stage};
 use crate::report::{Report, sides};
 use crate::table::mac::State;
 
@@ -29,9 +30,18 @@ pub enum Question {
     /// The workers over one second: frames, bursts, cycles a frame; `headroom`, the time that was not needed (more still fits
     /// than it says: fuller bursts take fewer cycles a frame); `waited`, the time that others had the core.
     Workers,
+    /// Time the stages of what comes next: see [`BURSTS`].
+    #[value(skip)]
+    Profile,
+    /// What that has brought until now; ends it.
+    #[value(skip)]
+    Stages,
     /// The rules in force.
     Config,
 }
+
+/// Bursts of each worker that are timed stage by stage, where nobody ends it sooner: in a loaded bridge a moment.
+pub const BURSTS: u64 = 10_000;
 
 /// The books, and what the ports' devices say.
 #[derive(Debug, Serialize, Deserialize)]
@@ -218,6 +228,29 @@ pub struct WorkerNow {
     pub total: WorkerStatus,
     /// In the last second.
     pub rates: WorkerRates,
+    /// In the second after that; left out where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<Vec<StageCost>>,
+}
+
+/// What a worker's stages cost, in their order; none where nobody had them timed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WorkerStages {
+    /// Its core.
+    pub core: u16,
+    /// By stage.
+    pub stages: Option<Vec<StageCost>>,
+}
+
+/// What one stage cost a frame.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageCost {
+    /// The stage.
+    pub stage: Stage,
+    /// Time-stamp cycles. `null` where it had no frames, or the clock is another.
+    pub cycles_per_frame: Option<f64>,
+    /// Frames that it had.
+    pub frames: u64,
 }
 
 impl WorkerRates {
@@ -270,6 +303,11 @@ impl Control {
             Question::Neighbours => serde_json::to_string(&self.neighbours()),
             Question::Members => serde_json::to_string(&self.members()),
             Question::Workers => serde_json::to_string(&self.workers()?),
+            Question::Profile => {
+                self.fleet.profile(Some(BURSTS))?;
+                serde_json::to_string(&serde_json::json!({ "bursts": BURSTS }))
+            }
+            Question::Stages => serde_json::to_string(&self.stages()?),
             Question::Config => serde_json::to_string(&Config {
                 generation: self.fleet.plan().generation,
                 file: self.file.display().to_string(),
@@ -410,6 +448,23 @@ impl Control {
             }
         };
         Ok(books.into_iter().zip(waited).map(status).collect())
+    }
+
+    fn stages(&mut self) -> anyhow::Result<Vec<WorkerStages>> {
+        let tsc_hz = self.hardware.tsc_hz();
+        let cost = |profile: &Profile, stage: Stage| StageCost {
+            stage,
+            cycles_per_frame: profile
+                .nanos_per_frame(stage)
+                .zip(tsc_hz)
+                .map(|(nanos, hz)| nanos / 1e9 * hz as f64),
+            frames: profile.frames(stage),
+        };
+        let costs = |profile: &Profile| Stage::VARIANTS.iter().map(|stage| cost(profile, *stage)).collect();
+        let profiles = self.fleet.profile(None)?.into_iter();
+        Ok(profiles
+            .map(|(core, profile)| WorkerStages { core, stages: profile.as_deref().map(costs) })
+            .collect())
     }
 }
 

@@ -1,19 +1,23 @@
-//! The shortcut of the fast path and the whole way are one: the same verdicts, bytes and books, whatever comes.
+//! The shortcut of the fast path and the whole way are one: the same verdicts, bytes and books, whatever comes, and whether
+//! it is timed or not.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::books::Books;
 use pipeline::event::Notices;
-use pipeline::io::{BURST, Buffer};
 use pipeline::io::mem::{MemIo, Packet};
+use pipeline::io::{BURST, Buffer};
 use pipeline::outbox::Outbox;
 use pipeline::path::{Lane, Limits, Verdict, run, whole_way};
 use pipeline::plan::Plan;
+use pipeline::profile::{Profile, Stage, Stopwatch};
 use pipeline::shortcut::Gate;
 use pipeline::time::Time;
 use pipeline::worker::Worker;
 use proptest::prelude::*;
+use strum::VariantArray;
 
 use crate::frames::*;
 use crate::harness::*;
@@ -45,8 +49,8 @@ fn same(config: &Config, steps: &[Step]) -> usize {
         now = now.after(Duration::from_millis(*wait));
         let (mut a, mut b) = (Packet::new(frame), Packet::new(frame));
         let mut gate = Gate::new(&quick.plan, *port, now);
-        let one = run(&quick.plan, &mut quick.lane, &mut gate, *port, &mut a, now);
-        let two = whole_way(&whole.plan, &mut whole.lane, *port, &mut b, now);
+        let one = run(&quick.plan, &mut quick.lane, &mut gate, *port, &mut a, now, &mut ());
+        let two = whole_way(&whole.plan, &mut whole.lane, *port, &mut b, now, &mut ());
         assert_eq!(one, two, "{frame:02x?}");
         assert_eq!(a.bytes(), b.bytes());
         assert_eq!(quick.lane.books, whole.lane.books, "{frame:02x?}");
@@ -55,6 +59,33 @@ fn same(config: &Config, steps: &[Step]) -> usize {
         whole.lane.outbox.clear();
     }
     forwarded
+}
+
+/// The same for a worker that is timed and one that is not, in bursts; the profile.
+fn same_timed(config: &Config, steps: &[Step]) -> Profile {
+    let plan = || Plan::new(config.rules(), None, &[], 0);
+    let worker = || Worker::new(MemIo::new(2), Arc::new(plan()), 1, 0);
+    let ((mut plain, _events), (mut timed, _)) = (worker(), worker());
+    let ticks = Cell::new(0);
+    let clock = || Time::from_nanos(ticks.replace(ticks.get() + 1));
+    let mut profile = Profile::new(u64::MAX);
+    let mut now = Time::from_nanos(5_000_000_000);
+    for steps in steps.chunks(5) {
+        now = now.after(Duration::from_millis(steps[0].1));
+        for (frame, _, port) in steps {
+            plain.io.input[*port].push_back(Packet::new(frame));
+            timed.io.input[*port].push_back(Packet::new(frame));
+        }
+        let frames = timed.poll_with(now, &mut Stopwatch::new(&mut profile, &clock));
+        assert_eq!((plain.poll(now), steps.len()), (frames, frames));
+        let sent = |io: &mut MemIo| {
+            let bytes = |packets: &mut Vec<Packet>| packets.drain(..).map(|it| it.bytes().to_vec()).collect();
+            io.output.iter_mut().map(bytes).collect::<Vec<Vec<_>>>()
+        };
+        assert_eq!(sent(&mut plain.io), sent(&mut timed.io));
+        assert_eq!(plain.books(), timed.books());
+    }
+    profile
 }
 
 fn configs() -> Vec<Config> {
@@ -139,6 +170,20 @@ proptest! {
         steps in proptest::collection::vec(packets(), 1..40), config in proptest::sample::select(configs())
     ) {
         same(&config, &steps);
+    }
+
+    #[test]
+    fn a_timed_worker_does_what_another_does_and_has_every_frame_in_a_stage(
+        steps in proptest::collection::vec(packets(), 1..40), config in proptest::sample::select(configs())
+    ) {
+        let profile = same_timed(&config, &steps);
+        let frames = |stage| profile.frames(stage);
+        assert_eq!(frames(Stage::Receive), steps.len() as u64);
+        assert_eq!(frames(Stage::Shortcut) + frames(Stage::Admit), frames(Stage::Receive));
+        assert_eq!(frames(Stage::Transmit), frames(Stage::Receive));
+        // nobody comes to a stage past the one in front of it
+        let whole = Stage::VARIANTS.iter().filter(|stage| (Stage::Admit..=Stage::Fit).contains(stage));
+        assert!(whole.map(|stage| frames(*stage)).is_sorted_by(|before, after| before >= after));
     }
 }
 

@@ -1,6 +1,7 @@
 """Two workers, each on a core and a queue of every port: net_tap has queues, and the kernel spreads flows over them. Sides
 are untagged, because it does not see the flows of tagged frames that a raw socket sends."""
 
+import collections
 import json
 
 import pytest
@@ -114,3 +115,41 @@ def test_show_workers_tells_the_last_second(bench):
         assert 0 <= rates["asleep_percent"] <= rates["headroom_percent"] <= 100
         assert len(rates["bursts"]) == len(worker["burst_sizes"]) - 1
     assert "headroom" in text and "cycles/frame" in text
+
+
+# ------------------------------------------------------------------------------------------------ stage by stage
+
+
+def stages(sluice):
+    """Frames by stage, of all workers together, since somebody asked for a profile."""
+    total = collections.Counter()
+    for worker in sluice.ask("stages"):
+        total.update({cost["stage"]: cost["frames"] for cost in worker["stages"]})
+    return total
+
+
+def test_every_frame_that_came_while_stages_were_timed_is_in_one(bench):
+    cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+    before = sum(received_by_workers(bench.sluice).values())
+    bench.sluice.ask("profile")
+    cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+    cross(bench.wix, [arp((B, B4), A4)], bench.mud)
+    frames = stages(bench.sluice)
+    came = sum(received_by_workers(bench.sluice).values()) - before
+    assert came == FLOWS + 1 == frames["receive"] == frames["transmit"] == frames["shortcut"] + frames["admit"]
+    assert frames["shortcut"] == FLOWS and frames["filter"] == frames["fit"] == 1
+
+
+def test_stages_that_nobody_had_timed_are_none(bench):
+    bench.sluice.ask("profile")
+    stages(bench.sluice)
+    assert [worker["stages"] for worker in bench.sluice.ask("stages")] == [None, None]
+
+
+def test_show_workers_tells_the_stages_where_they_are_asked_for(bench):
+    text, shown = bench.sluice.show("workers", "--stages"), json.loads(bench.sluice.show("workers", "--stages", "--json"))
+    for worker in shown:
+        assert worker["rates"]["seconds"] > 0
+        assert [cost["stage"] for cost in worker["stages"]][:3] == ["receive", "shortcut", "admit"]
+        assert all((cost["frames"], cost["cycles_per_frame"]) == (0, None) for cost in worker["stages"])
+    assert "shortcut" in text and "shortcut" not in bench.sluice.show("workers")

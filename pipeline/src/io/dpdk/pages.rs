@@ -6,14 +6,14 @@ use std::ops::Range;
 const HUGE: usize = 2 << 20;
 
 /// Has the kernel put memory into huge pages, so that reading a table of megabytes at random does not walk the page tables
-/// for each entry. Only pages within the range are moved; where the kernel cannot (before Linux 6.1, or none is free),
-/// all stays as it is.
+/// for each entry: also what shares its first and last huge page. Where the kernel cannot (before Linux 6.1, or none is
+/// free), all stays as it is.
 pub fn in_huge_pages(memory: Range<*const u8>) {
-    let start = memory.start.addr().next_multiple_of(HUGE);
-    let length = (memory.end.addr() & !(HUGE - 1)).saturating_sub(start);
-    if length > 0 {
+    if memory.end.addr() - memory.start.addr() >= HUGE {
+        let start = memory.start.addr() & !(HUGE - 1);
+        let length = memory.end.addr().next_multiple_of(HUGE) - start;
         // SAFETY: the kernel moves what is in these pages to others under the same addresses: to the process nothing
-        // changes, whoever reads or writes there meanwhile.
+        // changes, whoever reads or writes there meanwhile and whosever it is. What is not mapped it passes over.
         unsafe {
             libc::madvise(memory.start.with_addr(start).cast_mut().cast(), length, libc::MADV_COLLAPSE)
         };
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_without_a_whole_huge_page_is_left_alone() {
+    fn less_than_a_huge_page_is_left_alone() {
         let memory = [0_u8; 64];
         in_huge_pages(memory.as_ptr_range());
     }

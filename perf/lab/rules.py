@@ -42,7 +42,7 @@ def wix(devices, *, socket, macs=2 * MEMBERS, tagged=True, workers=(1,), idle="p
     bridge["admission"] = "members" if macs <= members else "learned"
     if macs > members:
         # all may be new at once: learning is what is measured here, not its limit
-        bridge["macs"] = {"capacity": max(4096, macs), "new": {"rate": "1000000/s", "burst": macs}}
+        bridge["macs"] = {"capacity": max(4096, macs // 2), "new": {"rate": "1000000/s", "burst": macs}}
     return found
 
 

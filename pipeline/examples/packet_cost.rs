@@ -29,6 +29,8 @@ enum Outcome {
 const MEMBERS: Exchange = Exchange::members(100);
 const ANSWERING: Exchange = Exchange { answer: true, ..MEMBERS };
 const UNTAGGED: Exchange = Exchange { tagged: false, ..MEMBERS };
+const OF_TWO: Exchange = Exchange { workers: 2, ..MEMBERS };
+const LEARNED_OF_TWO: Exchange = Exchange { workers: 2, ..Exchange::learned(1000) };
 const STORM: Exchange = Exchange { storm: Rate { per_second: 1, burst: 1 }, ..MEMBERS };
 
 const CASES: &[Case] = {
@@ -45,6 +47,8 @@ const CASES: &[Case] = {
         Case("IPv4, 1,000 learned", Exchange::learned(1000), Traffic::Ipv4, Forwarded),
         Case("IPv4, 10,000 learned", Exchange::learned(10_000), Traffic::Ipv4, Forwarded),
         Case("IPv4, 100,000 learned", Exchange::learned(100_000), Traffic::Ipv4, Forwarded),
+        Case("IPv4, one of two workers", OF_TWO, Traffic::Ipv4, Forwarded),
+        Case("IPv4, 1,000 learned, one of two workers", LEARNED_OF_TWO, Traffic::Ipv4, Forwarded),
         Case("IPv4, untagged", UNTAGGED, Traffic::Ipv4, Forwarded),
         Case("IMIX, 100 members", MEMBERS, Traffic::Imix, Forwarded),
         Case("IPv4, 1 % ARP requests", MEMBERS, Traffic::Mix, Forwarded),

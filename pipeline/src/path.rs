@@ -2,8 +2,8 @@
 //! [`show workers --stages`](crate::profile) times it by.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
-//! table probes, a rewrite of two bytes. It takes a [`shortcut`](crate::shortcut) to the same verdict. *Slow*: ARP, neighbour discovery and ICMPv6, parsed in full. *Control*: learning,
-//! moves and events, the rare ones, out of line.
+//! table probes, a rewrite of two bytes. It takes a [`shortcut`](crate::shortcut) to the same verdict. *Slow*: ARP,
+//! neighbour discovery and ICMPv6, parsed in full. *Control*: learning, moves and events, the rare ones, out of line.
 //!
 //! The order is a security property: nothing is learned from a frame that the filter refuses.
 

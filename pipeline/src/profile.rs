@@ -1,13 +1,13 @@
 //! Where a worker's time goes, stage by stage: measured only while somebody asks for it.
 //!
-//! The stages are named where they are called, in [`path`](crate::path) and [`worker`](crate::worker), and nowhere else: both are
-//! generic over a [`Probe`], and for the usual one, `()`, all of this is compiled away.
+//! The stages are named where they are called, in [`path`](crate::path) and [`worker`](crate::worker), and nowhere else:
+//! both are generic over a [`Probe`], and for the usual one, `()`, all of this is compiled away.
 //!
 //! A reading of the clock costs as much as a short stage takes. What it costs is therefore measured along (two readings in a
 //! row at each look at a port) and taken off each stage. What cannot be taken off: a reading keeps the processor from
-//! starting a stage before the one in front of it has ended. So all stages together are more than a frame takes untimed; they tell the
-//! large from the small. A nanosecond is coarse for a stage, but each reading ends one stage and begins the next, so nothing is
-//! lost between them, and over thousands of frames what is cut off evens out.
+//! starting a stage before the one in front of it has ended. So all stages together are more than a frame takes untimed;
+//! they tell the large from the small. A nanosecond is coarse for a stage, but each reading ends one stage and begins the
+//! next, so nothing is lost between them, and over thousands of frames what is cut off evens out.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, VariantArray};

@@ -3,13 +3,11 @@
 //! known and where they should be, and fits. Nothing is written before the last of that is sure, and whatever is in
 //! doubt takes the whole way. A property test holds the two to be equal.
 
-use std::hint::black_box;
-
 use rules::{Admission, Bridge, Mac, Side, Tags};
 
 use crate::frame::ether::{HEADER, MIN_FRAME, TAG, ethertype};
 use crate::frame::ipv4::{TCP, UDP};
-use crate::io::Buffer;
+use crate::io::{Buffer, Io};
 use crate::path::Crossing;
 use crate::plan::{At, BridgePlan, Plan, PortMap};
 use crate::table::mac::{Glance, Known, Learned};
@@ -37,8 +35,8 @@ const PRIORITY: u16 = u16::from_ne_bytes([0xf0, 0]);
 pub struct Shortcut {
     /// Broadcast addresses of the first peering prefixes, in the order of a frame's bytes; 0 where there are fewer.
     broadcasts: [u32; 2],
-    /// IPv4's EtherType, in the order of a frame's bytes; 0 where there are more broadcast addresses than that.
-    ipv4: u16,
+    /// IPv4 has a shortcut: there are no more broadcast addresses than that.
+    ipv4: bool,
     /// What both sides carry behind the layer-2 header, in bytes; 0 where there is no shortcut.
     room: usize,
     /// The other side's port.
@@ -72,7 +70,7 @@ impl Shortcut {
             |n: usize| broadcasts().nth(n).map_or(0, |prefix| prefix.broadcast().to_bits().to_be());
         Shortcut {
             broadcasts: [broadcast(0), broadcast(1)],
-            ipv4: if broadcasts().count() > 2 { 0 } else { ethertype::IPV4.to_be() },
+            ipv4: broadcasts().count() <= 2,
             room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
             port: to.port,
             tag: vid.map(tag),
@@ -115,10 +113,10 @@ impl<'a> Gate<'a> {
     /// Takes the frames in front of a burst that can all go the way of the first one: how many, and as one crossing with
     /// all their bytes.
     #[inline]
-    pub fn front(&mut self, burst: &mut [impl Buffer]) -> Option<(Crossing, usize)> {
+    pub fn front<I: Io>(&mut self, burst: &mut [I::Buffer]) -> Option<(Crossing, usize)> {
         let way = self.way(burst.first()?.bytes())?;
         if way.macs.is_large() {
-            way.touch(burst);
+            way.prefetch::<I>(burst);
         }
         way.cross_all(burst.iter_mut())
     }
@@ -184,12 +182,14 @@ fn addresses(head: &[u8; SEEN]) -> (Mac, Mac) {
 }
 
 impl Way<'_> {
-    /// Looks all addresses of a burst up, so that their cache lines are fetched side by side and not one after another.
+    /// Asks for all addresses of a burst, so that their cache lines come side by side, and while the headers are judged.
     #[inline(never)]
-    fn touch(&self, burst: &[impl Buffer]) {
-        let heads = burst.iter().filter_map(|frame| frame.bytes().first_chunk());
-        let read = heads.map(addresses).map(|(dst, src)| self.macs.touch(dst) ^ self.macs.touch(src));
-        black_box(read.fold(0, |all, word| all ^ word));
+    fn prefetch<I: Io>(&self, burst: &[I::Buffer]) {
+        for head in burst.iter().filter_map(|frame| frame.bytes().first_chunk()) {
+            let (dst, src) = addresses(head);
+            I::prefetch(self.macs.place(dst));
+            I::prefetch(self.macs.place(src));
+        }
     }
 
     /// Takes the first frames, as many as can go this way: as one crossing, and their number; `None` where that is 0.
@@ -233,7 +233,7 @@ impl Way<'_> {
             return None;
         }
         let plain = match u16::from_ne_bytes([head[L3 - 2], head[L3 - 1]]) {
-            version if version == rules.ipv4 => ipv4(rules, head[L3..].first_chunk()?, carried),
+            IPV4 if rules.ipv4 => ipv4(rules, head[L3..].first_chunk()?, carried),
             IPV6 => ipv6(rules, bytes[L3..].first_chunk()?, carried),
             _ => false,
         };
@@ -280,6 +280,7 @@ impl Way<'_> {
 }
 
 /// As in a frame's bytes.
+const IPV4: u16 = ethertype::IPV4.to_be();
 const IPV6: u16 = ethertype::IPV6.to_be();
 
 /// EDP and EAPS are no group addresses, and reserved all the same (SPEC B.3).

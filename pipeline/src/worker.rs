@@ -191,14 +191,14 @@ impl<I: Io> Worker<I> {
         frames
     }
 
-    /// Takes a burst all the way; true where all of it took the shortcut.
+    /// Takes a burst all the way; true where all of it took the shortcut together.
     #[inline(always)]
     fn burst(&mut self, port: usize, now: Time, probe: &mut impl Probe) -> bool {
         let Worker { io, plan, lane, burst, exits } = self;
         let received = burst.len();
         lane.books.ports[port].received += received as u64;
         let mut gate = Gate::new(plan, port, now);
-        if let Some((crossing, frames)) = gate.front(burst) {
+        if let Some((crossing, frames)) = gate.front::<I>(burst) {
             probe.frames(Stage::Shortcut, frames);
             lane.books.received(crossing.from, frames, crossing.bytes);
             exits.cross_first(burst, frames, crossing);

@@ -40,12 +40,14 @@ pub(crate) struct Exchange {
     pub(crate) tagged: bool,
     /// What a side may send to groups.
     pub(crate) storm: Rate,
+    /// Workers that share the tables and limits; one of them is looked at.
+    pub(crate) workers: usize,
 }
 
 impl Exchange {
     /// So many members in all.
     pub(crate) const fn members(count: usize) -> Exchange {
-        Exchange { stations: count / 2, members: true, answer: false, tagged: true, storm: WIDE }
+        Exchange { stations: count / 2, members: true, answer: false, tagged: true, storm: WIDE, workers: 1 }
     }
 
     /// So many stations in all, of which the rules know nothing.
@@ -151,7 +153,7 @@ bridges:
     /// The bridge in operation: it has met all stations, and knows their addresses as far as the frames tell.
     pub(crate) fn open(&self, bursts: &Bursts) -> Result<Bridge, Box<dyn Error>> {
         let plan = Arc::new(Plan::new(self.rules()?, None, &[], SEED));
-        let (worker, noticed) = Worker::new(Hopper::default(), plan, 1, SEED);
+        let (worker, noticed) = Worker::new(Hopper::default(), plan, self.workers, SEED);
         let mut bridge = Bridge { worker, noticed, control: Presence::new(SEED, false), now: Time::ZERO };
         for number in 0..bursts[0].len() {
             bridge.offer(bursts, number);

@@ -15,7 +15,7 @@ use crate::event::{Notice, Noticed};
 use crate::idle::Rest;
 use crate::io::Io;
 use crate::io::dpdk::in_huge_pages;
-use crate::plan::{MOST_BRIDGES, Plan};
+use crate::plan::{BridgePlan, MOST_BRIDGES, Plan};
 use crate::presence::OwnSend;
 use crate::profile::Profile;
 use crate::table::hold::OwnAddress;
@@ -79,9 +79,9 @@ pub struct Fleet {
     seed: u64,
 }
 
-/// Puts large tables into huge pages. Quick where they are there already.
-fn spread_out(plan: &Plan) {
-    plan.bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
+/// Puts large tables into huge pages, before anybody uses them.
+fn spread_out(bridges: &[BridgePlan]) {
+    bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
 }
 
 impl Fleet {
@@ -97,7 +97,7 @@ impl Fleet {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let cores = rules.workers.clone();
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
-        spread_out(&plan);
+        spread_out(&plan.bridges);
         keep_silent(&plan, 0);
         let workers = cores.len();
         let mut hands = Vec::with_capacity(workers);
@@ -201,13 +201,13 @@ impl Fleet {
     /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
     pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
         let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
-        spread_out(&plan);
         if plan.bridges.len() > MOST_BRIDGES {
             bail!(
                 "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"
             );
         }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
+        spread_out(&plan.bridges[before.bridges.len()..]);
         keep_silent(&plan, before.bridges.len());
         for (bridge, old) in plan.bridges.iter().zip(&before.bridges) {
             if (bridge.own, bridge.rules.own) != (old.own, old.rules.own) {

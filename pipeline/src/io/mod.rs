@@ -45,6 +45,9 @@ pub trait Io {
     /// A frame with these bytes; `None` where there is no memory for it now.
     fn make(&mut self, bytes: &[u8]) -> Option<Self::Buffer>;
 
+    /// Asks the processor to bring what is at an address near, and does not wait for it. Here nothing is asked.
+    fn prefetch(_address: *const u8) {}
+
     /// Gives back the memory of frames that go nowhere, all at once.
     fn discard(&mut self, frames: &mut Vec<Self::Buffer>) {
         frames.clear();

@@ -324,7 +324,11 @@ mod tests {
         assert_eq!(taken(100, || other.take(&pool, at(0), rate)), 8, "40 less the first worker's 32");
         assert_eq!(taken(100, || one.take(&pool, at(0), rate)), 31);
         assert!(!one.take(&pool, at(999_999), rate), "the pool has filled, but it is not asked");
-        assert_eq!(taken(100, || one.take(&pool, at(1_000_000), rate)), 40, "lot after lot, while there is one");
+        assert_eq!(
+            taken(100, || one.take(&pool, at(1_000_000), rate)),
+            40,
+            "lot after lot, while there is one"
+        );
     }
 
     #[test]

@@ -330,13 +330,14 @@ impl Glance<'_> {
         stale && (word.age(self.tick) == 0 || set.swap(way, word, fresh))
     }
 
-    /// Reads where an address most likely is, for the sake of the caches.
+    /// Where an address most likely is, for the sake of the caches.
     #[inline(always)]
-    pub fn touch(&self, mac: Mac) -> u64 {
-        self.home(mac).0
+    pub fn place(&self, mac: Mac) -> *const u8 {
+        let Slot { set, way } = self.slot(mac);
+        std::ptr::from_ref(&self.table.sets[set].0[way]).cast()
     }
 
-    /// The table is larger than the caches near a core: it pays to touch all addresses of a burst before any is needed.
+    /// The table is larger than the caches near a core: it pays to ask for all addresses of a burst before any is needed.
     pub fn is_large(&self) -> bool {
         /// 1 MiB of words.
         const LARGE: usize = 1 << 17;

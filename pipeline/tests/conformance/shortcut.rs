@@ -101,7 +101,14 @@ fn configs() -> Vec<Config> {
         Config::c0().plus("drain: true"),
         Config::cd().plus("unknown_unicast: drop"),
         roaming,
+        three_prefixes(Config::c0()),
+        three_prefixes(Config::cd()),
     ]
+}
+
+/// More broadcast addresses than the shortcut looks at.
+fn three_prefixes(config: Config) -> Config {
+    config.with("ipv4: [202.7.0.0/23]", "ipv4: [202.7.0.0/23, 192.0.2.0/24, 198.51.100.0/30]")
 }
 
 /// Stations, known and not, and what is none.
@@ -122,6 +129,8 @@ const MACS: [[u8; 6]; 11] = [
 const HOSTS4: [&str; 7] =
     ["192.0.2.1", "198.51.100.2", "202.7.0.10", "202.7.1.255", "127.0.0.1", "224.0.0.5", "255.255.255.255"];
 const HOSTS6: [&str; 6] = ["2001:db8::1", "2001:7fa:3:ca07::a", "fe80::a", "::1", "::", "ff02::1"];
+/// None of IPv4's and IPv6's, or the wrong one.
+const ODD_TYPES: [u16; 6] = [0, 46, 0x0806, 0x0800, 0x86dd, 0xffff];
 const PORTS: [u16; 7] = [4000, 179, 67, 68, 546, 547, 53];
 
 fn mostly<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
@@ -134,6 +143,7 @@ prop_compose! {
         v4 in (mostly(&HOSTS4), mostly(&HOSTS4)), v6 in (mostly(&HOSTS6), mostly(&HOSTS6)), is_v4 in any::<bool>(),
         ports in (mostly(&PORTS), mostly(&PORTS)), protocol in proptest::sample::select(vec![17u8, 17, 6, 50, 1, 47, 58, 44]),
         size in prop_oneof![6 => 0usize..60, 1 => 1300usize..1480], tag in 0usize..4,
+        odd in prop_oneof![9 => Just(None), 1 => proptest::sample::select(&ODD_TYPES).prop_map(Some)],
         edits in proptest::collection::vec((0usize..80, any::<u8>()), 0..3), cut in prop_oneof![9 => Just(usize::MAX), 1 => 0usize..90],
         wait in prop_oneof![8 => 0u64..3, 1 => 200u64..400, 1 => 900u64..3000], port in 0usize..2,
     ) -> Step {
@@ -143,7 +153,7 @@ prop_compose! {
         } else {
             (0x86dd, ipv6(v6.0, v6.1, protocol, 64, &data))
         };
-        let mut frame = ether(dst, src, ethertype, &packet);
+        let mut frame = ether(dst, src, odd.unwrap_or(ethertype), &packet);
         if frame.len() < 60 {
             frame.resize(60, 0);
         }
@@ -230,4 +240,11 @@ proptest! {
         prop_assert_eq!(together.0, alone.0);
         prop_assert_eq!(together.1, alone.1);
     }
+}
+
+#[test]
+fn a_type_of_zero_is_no_ipv4_whatever_the_shortcut_leaves_out() {
+    let packet = ipv4("192.0.2.1", "198.51.100.2", 17, &udp(4000, 4001, &[0; 40]));
+    let frame = with_tags(&ether(B, A, 0, &packet), &[(0x8100, 10)]);
+    assert_eq!(same(&three_prefixes(Config::c0()), &[(frame, 0, 0)]), 0);
 }

@@ -61,12 +61,7 @@ impl Mbuf {
     /// Asks the processor to bring the headers near.
     #[inline]
     pub(super) fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: SSE is part of x86-64, and a prefetch reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start().cast::<i8>()) }
-        }
+        prefetch(self.start());
     }
 
     /// Makes the frame what it was on the wire: its tags in the bytes and all of it in one segment.
@@ -107,6 +102,19 @@ impl Mbuf {
         raw.vlan_tci = inner.unwrap_or(0);
         raw.vlan_tci_outer = outer.unwrap_or(0);
     }
+}
+
+/// Asks the processor to bring what is at an address near.
+#[inline(always)]
+pub(super) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: SSE is part of x86-64, and a prefetch reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast::<i8>()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 impl Buffer for Mbuf {

@@ -34,9 +34,9 @@ impl PoolSize {
         // Drivers round the room down (ixgbe and igb to 1 KiB), and would then spread a frame over two segments.
         let room = largest.max(2048).next_multiple_of(1024);
         let queues = (ports.len() * workers) as u32;
-        // Of a worker: a burst in its hands and one that waits at each port; and the cache, that DPDK lets grow to
+        // Of a worker: a burst in its hands and two that wait at each port; and the cache, that DPDK lets grow to
         // twice its size.
-        let held = workers as u32 * (BURST as u32 * (1 + ports.len() as u32));
+        let held = workers as u32 * (BURST as u32 * (1 + 2 * ports.len() as u32));
         let cached = (workers as u32 + 1) * 2 * CACHE;
         PoolSize {
             count: queues * 2 * u32::from(DESCRIPTORS) + held + cached,

@@ -6,16 +6,15 @@ use std::ops::Range;
 const HUGE: usize = 2 << 20;
 
 /// Has the kernel put memory into huge pages, so that reading a table of megabytes at random does not walk the page tables
-/// for each entry: also what shares its first and last huge page. Where the kernel cannot (before Linux 6.1, or none is
-/// free), all stays as it is.
+/// for each entry: all of it that fills whole huge pages. Where the kernel cannot (before Linux 6.1, or none is free), it
+/// stays as it is.
 pub fn in_huge_pages(memory: Range<*const u8>) {
-    if memory.end.addr() - memory.start.addr() >= HUGE {
-        let start = memory.start.addr() & !(HUGE - 1);
-        let length = memory.end.addr().next_multiple_of(HUGE) - start;
-        // SAFETY: the kernel moves what is in these pages to others under the same addresses: to the process nothing
-        // changes, whoever reads or writes there meanwhile and whosever it is. What is not mapped it passes over.
+    let (start, end) = (memory.start.addr().next_multiple_of(HUGE), memory.end.addr() & !(HUGE - 1));
+    if start < end {
+        // SAFETY: the kernel moves what is in these pages, all of them within this memory, to others under the same
+        // addresses: to the process nothing changes, whoever reads or writes there meanwhile.
         unsafe {
-            libc::madvise(memory.start.with_addr(start).cast_mut().cast(), length, libc::MADV_COLLAPSE)
+            libc::madvise(memory.start.with_addr(start).cast_mut().cast(), end - start, libc::MADV_COLLAPSE)
         };
     }
 }

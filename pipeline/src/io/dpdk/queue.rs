@@ -10,7 +10,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::error::{self, Error};
 use super::port::Device;
-use super::{Mbuf, Mempool};
+use super::{Mbuf, Mempool, mbuf};
 use crate::io::{BURST, Buffer, Io};
 
 /// One receive queue and one transmit queue of a port. There is only one value for each index of a running port, so
@@ -139,6 +139,11 @@ impl Io for Queues {
             ptr::copy(first.add(taken), first, held - taken);
             frames.set_len(held - taken);
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(address: *const u8) {
+        mbuf::prefetch(address);
     }
 
     #[inline]

@@ -239,3 +239,66 @@ fn a_look_up_that_sees_a_quarantine_sees_its_end() {
         },
     );
 }
+
+/// What the shortcut does with a source: looks, and where that says so, writes that it was heard.
+fn hear(table: &MacTable, mac: Mac, side: Side, ms: u64) -> (Known, bool) {
+    let glance = table.glance(at(ms), &RULES);
+    let known = glance.known(mac, side);
+    (known, known == Known::Stale && glance.refresh(mac, side))
+}
+
+#[test]
+fn a_move_and_the_shortcuts_refresh_leave_one_entry_that_one_of_them_wrote() {
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| learn(table, X, W, 2000),
+        |table| hear(table, X, M, 2000),
+        |moved, heard, words| match moved {
+            Learned::Moved => {
+                assert_eq!(words, [Word::heard(X, W, 8)]);
+                assert!([(Known::No, false), (Known::Stale, false)].contains(&heard), "{heard:?}");
+            }
+            outcome => {
+                assert_eq!((outcome, heard), (Learned::BothSides, (Known::Stale, true)));
+                assert_eq!(words, [Word::heard(X, M, 8)]);
+            }
+        },
+    );
+}
+
+#[test]
+fn expiry_never_takes_an_entry_that_the_shortcut_refreshed() {
+    // The sweeper's clock says that it has aged, the worker's is behind and finds it alive.
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| hear(table, X, M, 299_000),
+        |table| table.sweep_all(at(301_000), &RULES),
+        |heard, (), words| match heard {
+            (Known::Stale, true) => assert_eq!(words, [Word::heard(X, M, 299 * 4)]),
+            heard => {
+                assert!([(Known::No, false), (Known::Stale, false)].contains(&heard), "{heard:?}");
+                assert_eq!(words, []);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_quarantine_is_never_undone_by_the_shortcuts_refresh() {
+    const ONCE: Macs = Macs { flap: Flap { moves: 1, ..RULES.flap }, ..RULES };
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| table.learn(X, W, at(2000), &ONCE, || true),
+        |table| hear(table, X, M, 2000),
+        |learned, (_, refreshed), words| {
+            assert_eq!(words.len(), 1);
+            match learned {
+                Learned::Flapping { first: true } => assert!(words[0].is_quarantined() && !refreshed),
+                outcome => {
+                    assert_eq!((outcome, refreshed), (Learned::BothSides, true));
+                    assert_eq!(words, [Word::heard(X, M, 8)]);
+                }
+            }
+        },
+    );
+}

@@ -13,7 +13,7 @@ use pipeline::outbox::Outbox;
 use pipeline::path::{self, Lane, Limits, Verdict};
 use pipeline::shortcut::Gate;
 
-use crate::exchange::{Bridge, Bursts, Exchange, SEED, STEP, Traffic};
+use crate::exchange::{Bridge, Bursts, Exchange, Hopper, SEED, STEP, Traffic};
 use crate::walk::{Order, Walk};
 
 const FEW: Exchange = Exchange::members(100);
@@ -117,7 +117,7 @@ fn shortcut<M: Measurement>(
         bencher.iter_batched_ref(
             || bursts[0][walk.step()].clone(),
             |burst| {
-                let taken = Gate::new(plan, 0, now).front(burst).map(|(_, frames)| frames);
+                let taken = Gate::new(plan, 0, now).front::<Hopper>(burst).map(|(_, frames)| frames);
                 assert_eq!(taken, Some(BURST), "{name}: took the shortcut");
             },
             BatchSize::PerIteration,

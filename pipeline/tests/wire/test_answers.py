@@ -52,6 +52,9 @@ def test_addresses_resolve_to_their_owners(lab, mode, make):
             for address, mac in others.items():
                 host.reaches(address)
                 assert host.neighbours()[address] == mac
+        # what was said reaches the table through the control thread, a moment later
+        known = lambda: {neighbour["address"] for neighbour in sluice.ask("neighbours")["neighbours"]}
+        until(lambda: {A4, A6, B4, B6} <= known(), "both hosts in the neighbour table")
     assert bool(outcomes(sluice)["answered"]) == (mode == "answer")
 
 

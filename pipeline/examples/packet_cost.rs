@@ -9,10 +9,10 @@ use std::error::Error;
 use std::fmt;
 
 use exchange::{Exchange, Hopper, STEP, Traffic};
-use pipeline::books::{Books, SideBooks};
-use pipeline::io::BURST;
-use pipeline::reason::Reason;
-use pipeline::time::Time;
+use pipeline::base::BURST;
+use pipeline::base::reason::Reason;
+use pipeline::base::time::Time;
+use pipeline::observe::books::{Books, SideBooks};
 use pipeline::worker::Worker;
 use rules::Rate;
 

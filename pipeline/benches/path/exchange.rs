@@ -6,13 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::event::Noticed;
+use pipeline::base::BURST;
+use pipeline::base::time::Time;
+use pipeline::control::plane::Presence;
+use pipeline::frame::buffer::Buffer;
 use pipeline::frame::{checksum, icmp6};
+use pipeline::io::Io;
 use pipeline::io::mem::Packet;
-use pipeline::io::{BURST, Buffer, Io};
+use pipeline::path::control_queue::Noticed;
 use pipeline::plan::Plan;
-use pipeline::presence::Presence;
-use pipeline::time::Time;
 use pipeline::worker::Worker;
 use rules::{Admission, Mac, Member, Rate, Resolution, Role, Rules, Side};
 

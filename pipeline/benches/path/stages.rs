@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion, Throughput};
-use pipeline::books::SideBooks;
-use pipeline::event::{Notes, Notices};
-use pipeline::io::{BURST, Buffer};
-use pipeline::outbox::Outbox;
-use pipeline::path::Limits;
-use pipeline::plan::{Plan, PortMap};
-use pipeline::reason::Reason;
-use pipeline::stage::filter::Packet;
-use pipeline::stage::{Arrival, admit, answer, filter, fit, forward, guard, learn, police};
-use pipeline::time::Time;
+use pipeline::base::BURST;
+use pipeline::base::reason::Reason;
+use pipeline::base::time::Time;
+use pipeline::frame::buffer::Buffer;
+use pipeline::observe::books::SideBooks;
+use pipeline::path::context::Notes;
+use pipeline::path::control_queue::Notices;
+use pipeline::path::outbox::Outbox;
+use pipeline::path::packet::Arrival;
+use pipeline::path::packet::Packet;
+use pipeline::path::stage::{admit, answer, filter, fit, forward, guard, learn, police};
+use pipeline::plan::Plan;
+use pipeline::plan::ports::PortMap;
+use pipeline::table::limits::Limits;
 use rules::Rate;
 
 use crate::exchange::{Exchange, Frame, SEED, Traffic};
@@ -175,7 +179,7 @@ where
         let bursts = exchange.bursts(*traffic);
         let bridge = exchange.open(&bursts)?;
         let plan = bridge.worker.plan();
-        let mut desk = Desk::new(Limits::new(&plan.bridges[0], 1, SEED));
+        let mut desk = Desk::new(Limits::new(&plan.bridges[0].rules, 1, SEED));
         let mut now = bridge.now;
         let mut judged = Vec::new();
         for burst in &bursts[0] {

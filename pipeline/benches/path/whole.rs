@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
-use pipeline::books::Books;
-use pipeline::event::Notices;
-use pipeline::io::BURST;
-use pipeline::outbox::Outbox;
-use pipeline::path::{self, Lane, Limits, Verdict};
-use pipeline::shortcut::Gate;
+use pipeline::base::BURST;
+use pipeline::observe::books::Books;
+use pipeline::path;
+use pipeline::path::control_queue::Notices;
+use pipeline::path::fast::Gate;
+use pipeline::path::outbox::Outbox;
+use pipeline::path::state::Lane;
+use pipeline::path::verdict::Verdict;
+use pipeline::table::limits::Limits;
 
-use crate::exchange::{Bridge, Bursts, Exchange, Hopper, SEED, STEP, Traffic};
+use crate::exchange::{Bridge, Bursts, Exchange, SEED, STEP, Traffic};
 use crate::walk::{Order, Walk};
 
 const FEW: Exchange = Exchange::members(100);
@@ -117,7 +120,7 @@ fn shortcut<M: Measurement>(
         bencher.iter_batched_ref(
             || bursts[0][walk.step()].clone(),
             |burst| {
-                let taken = Gate::new(plan, 0, now).front::<Hopper>(burst).map(|(_, frames)| frames);
+                let taken = Gate::new(plan, 0, now).front(burst).map(|(_, frames)| frames);
                 assert_eq!(taken, Some(BURST), "{name}: took the shortcut");
             },
             BatchSize::PerIteration,
@@ -136,7 +139,7 @@ fn stages<M: Measurement>(
     let (plan, now) = (bridge.worker.plan(), bridge.now);
     let (notices, _) = Notices::queue(1);
     let mut lane = Lane {
-        limits: vec![Limits::new(&plan.bridges[0], 1, SEED)],
+        limits: vec![Limits::new(&plan.bridges[0].rules, 1, SEED)],
         books: Books::new(2, 1),
         notices,
         outbox: Outbox::default(),

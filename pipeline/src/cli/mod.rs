@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.run(),
         Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
         Command::Schema => print(&format!("{:#}\n", rules::schema())),
-        Command::Reasons => print(&crate::reason::page()),
+        Command::Reasons => print(&crate::base::reason::page()),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");

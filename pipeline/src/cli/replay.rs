@@ -9,11 +9,11 @@ use hashbrown::HashMap;
 use rules::Side;
 
 use super::{load, print};
+use crate::control::replay;
 use crate::io::mem::Packet;
 use crate::io::pcap::{Merge, Reader, Writer, is_same_file};
+use crate::observe::report::{Report, sides};
 use crate::plan::Plan;
-use crate::replay;
-use crate::report::{Report, sides};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]

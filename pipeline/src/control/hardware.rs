@@ -6,9 +6,9 @@ use anyhow::Context;
 use rules::Rules;
 use tracing::info;
 
-use super::fleet::{Fleet, Hardware, Losses};
+use super::workers::{Fleet, Hardware, Losses};
+use crate::base::time::Time;
 use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
-use crate::time::Time;
 
 /// A device's transmit queue of a thousand frames empties within this even at 1 Gb/s with 9,000-byte frames.
 const DRAIN: Duration = Duration::from_millis(100);

@@ -2,13 +2,15 @@
 //!
 //! One thread does it all, in the order in which things come in; two more only wait, for signals and for connections.
 
-mod alarm;
-mod fleet;
+mod alarms;
 mod hardware;
+pub mod plane;
 mod reload;
+pub mod replay;
 mod signals;
 pub mod socket;
 pub mod status;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -18,11 +20,11 @@ use anyhow::{Context, bail};
 use rules::{Checked, Rules};
 use tracing::{info, warn};
 
-use crate::presence::Presence;
-use crate::report::Report;
-use crate::table::mac::Sweep;
-use alarm::Alarms;
-pub use fleet::{Fleet, Hardware};
+use crate::control::plane::Presence;
+use crate::observe::report::Report;
+use crate::table::fdb::Sweep;
+use alarms::Alarms;
+pub use workers::{Fleet, Hardware};
 
 /// What wakes the control thread.
 #[derive(Debug)]

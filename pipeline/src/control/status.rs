@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantArray};
 
 use super::Control;
-use super::fleet::Losses;
-use crate::books::Books;
-use crate::meter::Spent;
-use crate::profile::{Profile, Stage};
-use crate::report::{Report, sides};
-use crate::table::mac::State;
+use super::workers::Losses;
+use crate::observe::books::Books;
+use crate::observe::meter::Spent;
+use crate::observe::profile::{Profile, Stage};
+use crate::observe::report::{Report, sides};
+use crate::table::fdb::State;
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, clap::ValueEnum)]

@@ -11,6 +11,7 @@ use super::ether::{MIN_FRAME, ethertype};
 use super::icmp6::{self, NA, NS, TLLAO, group_mac, solicited_node};
 use super::ipv4::ICMP;
 use super::ipv6::ICMP6;
+use super::nonce::Nonce;
 
 /// Hop limit and TTL of errors and echo replies (SPEC D.2).
 const TTL: u8 = 64;
@@ -23,9 +24,6 @@ const MOST_ERROR4: usize = 576;
 /// Bytes of an IPv6 header and of an ICMP error's own.
 const HEADER6: usize = 40;
 const ERROR: usize = 8;
-
-/// A random value that tells our own duplicate address detection and loop probes from anybody else's (RFC 7527).
-pub type Nonce = [u8; 6];
 
 /// Pads to the shortest frame.
 pub fn pad(frame: &mut Vec<u8>) {

@@ -2,10 +2,11 @@
 //! length was checked once.
 
 pub mod arp;
+pub mod buffer;
 pub mod build;
 pub mod checksum;
 pub mod ether;
 pub mod icmp6;
 pub mod ipv4;
 pub mod ipv6;
-pub mod probe;
+pub mod nonce;

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{BURST, Buffer, Io};
+use super::Io;
+use crate::base::BURST;
+use crate::frame::buffer::{self, Buffer};
 
 /// Room in front of a frame, as DPDK's own buffers have (RTE_PKTMBUF_HEADROOM).
 const HEADROOM: usize = 128;
@@ -25,7 +27,7 @@ impl Packet {
     /// A frame whose tags a NIC took off, as (TPID, TCI) from the outermost: they are put back, as every port does.
     pub fn with_stripped(frame: &[u8], tags: &[(u16, u16)]) -> Packet {
         let mut packet = Packet::new(frame);
-        super::restore_tags(&mut packet, tags);
+        buffer::restore_tags(&mut packet, tags);
         packet
     }
 }

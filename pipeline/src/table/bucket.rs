@@ -11,7 +11,7 @@ use rules::Rate;
 
 use super::hash::HashKey;
 use super::sync::{AtomicU64, Ordering};
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// A token, in the unit of the levels: what a rate of one a second brings in a nanosecond. So no level is ever rounded.
 const TOKEN: u64 = 1_000_000_000;

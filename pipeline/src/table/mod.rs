@@ -2,9 +2,42 @@
 //! may still send.
 
 pub mod bucket;
+pub mod fdb;
 mod hash;
 pub mod hold;
-pub mod mac;
+pub mod limits;
 pub mod neighbour;
-pub mod pins;
+pub mod static_fdb;
 mod sync;
+
+use rules::Bridge;
+
+use fdb::MacTable;
+use hold::Hold;
+use limits::Pools;
+use neighbour::NeighbourTable;
+
+/// What all workers share of a bridge, and what survives a reload.
+#[derive(Debug)]
+pub struct Tables {
+    /// Learned addresses.
+    pub macs: MacTable,
+    /// Whose MAC an address is.
+    pub neighbours: NeighbourTable,
+    /// What is held: flooding, while there is a loop; our own addresses, while somebody else has them.
+    pub hold: Hold,
+    /// The sides' token pools.
+    pub pools: [Pools; 2],
+}
+
+impl Tables {
+    /// Empty ones, of the size that the rules say.
+    pub fn new(bridge: &Bridge, seed: u64) -> Tables {
+        Tables {
+            macs: MacTable::new(&bridge.macs, seed),
+            neighbours: NeighbourTable::new(&bridge.neighbours, seed),
+            hold: Hold::default(),
+            pools: Default::default(),
+        }
+    }
+}

@@ -10,7 +10,7 @@ use rules::{Mac, Neighbours};
 
 use super::hash::HashKey;
 use super::sync::{AtomicU64, Ordering, fence};
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// Heard within this time, an owner counts as present (REACHABLE_TIME, RFC 4861 §10).
 pub const CONFIRMED: Duration = Duration::from_secs(30);

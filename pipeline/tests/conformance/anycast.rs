@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pipeline::event::Notice;
-use pipeline::plan::Anycast;
-use pipeline::presence::{Presence, Tell};
-use pipeline::time::Time;
+use pipeline::base::time::Time;
+use pipeline::control::plane::{Presence, Tell};
+use pipeline::path::control_queue::Notice;
+use pipeline::plan::anycast::Anycast;
 
 use crate::frames::*;
 use crate::harness::*;

@@ -13,8 +13,9 @@ fn stray(bench: &mut Bench, wire: &[u8], reason: &str) {
         Outcome::Forwarded(out) => panic!("{wire:02x?} left as {out:02x?}"),
     }
     let after = bench.report();
-    let count =
-        |report: &pipeline::report::Report| report.ports["trunk0"].dropped.get(reason).copied().unwrap_or(0);
+    let count = |report: &pipeline::observe::report::Report| {
+        report.ports["trunk0"].dropped.get(reason).copied().unwrap_or(0)
+    };
     assert_eq!(count(&after), count(&before) + 1, "not in the port's books");
     assert_eq!(after.sides, before.sides, "a side counted it");
     if let Some(src) = wire.get(6..12) {

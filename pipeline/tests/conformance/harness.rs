@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use pipeline::base::time::Time;
+use pipeline::control::replay::{Replay, Sent};
 use pipeline::io::mem::Packet;
-use pipeline::replay::{Replay, Sent};
-use pipeline::report::Report;
-use pipeline::table::mac::Place;
+use pipeline::observe::report::Report;
+use pipeline::table::fdb::Place;
 use pipeline::table::neighbour::Neighbour;
-use pipeline::time::Time;
 use rules::{Mac, Side};
 
 use crate::oracle::sound;
@@ -163,7 +163,7 @@ impl Bench {
         match (grown[0], sent.as_slice()) {
             ("forwarded", [one]) => Outcome::Forwarded(one.frame.clone()),
             (name, []) => {
-                let reason = pipeline::reason::Reason::ALL.iter().find(|reason| reason.name() == name);
+                let reason = pipeline::base::reason::Reason::ALL.iter().find(|reason| reason.name() == name);
                 Outcome::Dropped(reason.expect("a reason of the table").name())
             }
             (name, sent) => panic!("{name}, and {} frames were sent", sent.len()),
@@ -216,7 +216,10 @@ impl Bench {
 
     /// How often a cause was counted.
     pub fn cause(&self, name: &str) -> u64 {
-        assert!(pipeline::reason::Cause::ALL.iter().any(|cause| cause.name() == name), "no cause {name}");
+        assert!(
+            pipeline::base::reason::Cause::ALL.iter().any(|cause| cause.name() == name),
+            "no cause {name}"
+        );
         self.report().causes.get(name).copied().unwrap_or(0)
     }
 

@@ -4,12 +4,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use pipeline::books::SideBooks;
+use pipeline::base::reason::Reason;
+use pipeline::base::time::Time;
+use pipeline::control::replay::Replay;
 use pipeline::io::mem::Packet;
-use pipeline::reason::Reason;
-use pipeline::replay::Replay;
-use pipeline::report::Report;
-use pipeline::time::Time;
+use pipeline::observe::books::SideBooks;
+use pipeline::observe::report::Report;
 use proptest::prelude::*;
 use rules::{Rules, Side};
 

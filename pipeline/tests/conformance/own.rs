@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use pipeline::presence::Presence;
+use pipeline::base::time::Time;
+use pipeline::control::plane::Presence;
 use pipeline::table::hold::OwnAddress;
-use pipeline::time::Time;
 
 use crate::frames::*;
 use crate::harness::*;

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use pipeline::books::SideBooks;
-use pipeline::event::{Notes, Notices};
+use pipeline::base::At;
+use pipeline::base::reason::{Cause, Reason};
+use pipeline::base::time::Time;
 use pipeline::frame::ether::Ether;
-use pipeline::outbox::Outbox;
-use pipeline::path::Limits;
-use pipeline::plan::At;
-use pipeline::reason::{Cause, Reason};
-use pipeline::stage::filter::{Kind, Packet};
-use pipeline::stage::{Arrival, fit::fit};
-use pipeline::time::Time;
+use pipeline::observe::books::SideBooks;
+use pipeline::path::context::Notes;
+use pipeline::path::control_queue::Notices;
+use pipeline::path::outbox::Outbox;
+use pipeline::path::packet::Arrival;
+use pipeline::path::packet::{Kind, Packet};
+use pipeline::path::stage::fit::fit;
+use pipeline::table::limits::Limits;
 use rules::Side;
 
 use crate::frames::*;
@@ -490,7 +492,7 @@ fn stage(frame: &[u8], kind: Kind) -> (Vec<&'static str>, usize) {
         mac: arrival.ether.src,
     };
     let packet = Packet { len: frame.len() - 14, kind };
-    let mut limits = Limits::new(bridge, 1, 0);
+    let mut limits = Limits::new(&bridge.rules, 1, 0);
     assert_eq!(fit(&arrival, &packet, &mut limits, &mut outbox, &mut notes), Err(Reason::TooBig));
     let causes = Cause::ALL.iter().filter(|cause| books.causes[cause.index()] > 0);
     (causes.map(|cause| cause.name()).collect(), outbox.frames().len())

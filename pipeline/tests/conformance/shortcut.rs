@@ -5,16 +5,20 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::books::Books;
-use pipeline::event::Notices;
+use pipeline::base::BURST;
+use pipeline::base::time::Time;
+use pipeline::frame::buffer::Buffer;
 use pipeline::io::mem::{MemIo, Packet};
-use pipeline::io::{BURST, Buffer};
-use pipeline::outbox::Outbox;
-use pipeline::path::{Lane, Limits, Verdict, run, whole_way};
+use pipeline::observe::books::Books;
+use pipeline::observe::profile::{Profile, Stage, Stopwatch};
+use pipeline::path::control_queue::Notices;
+use pipeline::path::fast::Gate;
+use pipeline::path::outbox::Outbox;
+use pipeline::path::state::Lane;
+use pipeline::path::verdict::Verdict;
+use pipeline::path::{run, whole_way};
 use pipeline::plan::Plan;
-use pipeline::profile::{Profile, Stage, Stopwatch};
-use pipeline::shortcut::Gate;
-use pipeline::time::Time;
+use pipeline::table::limits::Limits;
 use pipeline::worker::Worker;
 use proptest::prelude::*;
 use strum::VariantArray;
@@ -31,7 +35,7 @@ struct Rig {
 impl Rig {
     fn new(config: &Config) -> Rig {
         let plan = Plan::new(config.rules(), None, &[], 0);
-        let limits = plan.bridges.iter().map(|bridge| Limits::new(bridge, 1, 0)).collect();
+        let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
         let notices = Notices::queue(1 << 16).0;
         Rig { plan: Arc::new(plan), lane: Lane { limits, books, notices, outbox: Outbox::default() } }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::frames::*;
 use crate::harness::*;
-use pipeline::table::mac::Place;
+use pipeline::table::fdb::Place;
 
 const X: [u8; 6] = station(0xf001);
 /// Learned on M where a test calls [`settled`].

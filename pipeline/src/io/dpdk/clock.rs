@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// Nanoseconds since it was made, in a dozen of them: the processor's time-stamp counter where it runs at one rate in
 /// all power states and on all cores (invariant TSC), else the system's monotonic clock.

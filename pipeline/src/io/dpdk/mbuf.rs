@@ -5,7 +5,7 @@ use std::slice;
 
 use dpdk_sys::{RTE_MBUF_F_RX_QINQ_STRIPPED, RTE_MBUF_F_RX_VLAN_STRIPPED, rte_mbuf};
 
-use crate::io::{Buffer, restore_tags};
+use crate::frame::buffer::{Buffer, restore_tags};
 
 const VLAN_STRIPPED: u64 = RTE_MBUF_F_RX_VLAN_STRIPPED as u64;
 const QINQ_STRIPPED: u64 = RTE_MBUF_F_RX_QINQ_STRIPPED as u64;
@@ -118,6 +118,11 @@ pub(super) fn prefetch(address: *const u8) {
 }
 
 impl Buffer for Mbuf {
+    #[inline(always)]
+    fn prefetch(address: *const u8) {
+        prefetch(address);
+    }
+
     #[inline]
     fn bytes(&self) -> &[u8] {
         // SAFETY: `data_len` initialised bytes from `data_off`, ours alone, by the invariant.

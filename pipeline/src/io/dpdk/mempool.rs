@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use super::Eal;
 use super::error::{self, Error};
 use super::port::{DESCRIPTORS, OVERHEAD, wire_mtu};
-use crate::io::BURST;
+use crate::base::BURST;
 
 /// Frames that DPDK keeps at hand for each thread, so that workers do not meet in the pool's ring.
 const CACHE: u32 = 256;

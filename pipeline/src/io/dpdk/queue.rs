@@ -9,9 +9,12 @@ use dpdk_sys::{rte_mbuf, rte_mempool};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::error::{self, Error};
+use super::mbuf::Mbuf;
+use super::mempool::Mempool;
 use super::port::Device;
-use super::{Mbuf, Mempool, mbuf};
-use crate::io::{BURST, Buffer, Io};
+use crate::base::BURST;
+use crate::frame::buffer::Buffer;
+use crate::io::Io;
 
 /// One receive queue and one transmit queue of a port. There is only one value for each index of a running port, so
 /// whoever has it is the only one to use the queues, as DPDK demands.
@@ -139,11 +142,6 @@ impl Io for Queues {
             ptr::copy(first.add(taken), first, held - taken);
             frames.set_len(held - taken);
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(address: *const u8) {
-        mbuf::prefetch(address);
     }
 
     #[inline]

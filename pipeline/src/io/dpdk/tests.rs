@@ -1,7 +1,9 @@
 //! DPDK itself, on devices that need neither privilege nor huge pages. One test: it starts once in a process.
 
 use super::*;
-use crate::io::{BURST, Buffer, Io};
+use crate::base::BURST;
+use crate::frame::buffer::Buffer;
+use crate::io::Io;
 
 const DEVICES: [&str; 4] = ["net_ring0", "net_ring1", "net_null0,size=60", "net_null1"];
 

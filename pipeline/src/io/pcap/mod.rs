@@ -22,7 +22,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::time::Time;
+use crate::base::time::Time;
 
 pub use merge::Merge;
 pub use reader::Reader;

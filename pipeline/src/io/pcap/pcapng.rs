@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::reader::{Input, Order};
 use super::{Captured, Error};
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// The type of a Section Header Block, the same in both byte orders.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];

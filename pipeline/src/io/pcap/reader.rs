@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::pcapng::{self, Section};
 use super::{Captured, ETHERNET, Error, MAX_FRAME};
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// First word of a pcap file with microseconds.
 const MICROS: u32 = 0xa1b2_c3d4;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::{ETHERNET, Error, MAX_FRAME, reader};
-use crate::time::Time;
+use crate::base::time::Time;
 
 /// Writes frames to a pcap file with nanosecond stamps, so that whatever [`super::Reader`] reads keeps its time.
 #[derive(Debug)]

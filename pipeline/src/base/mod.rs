@@ -1,0 +1,11 @@
+//! What every layer speaks of: time, places, reasons, events.
+
+pub mod at;
+pub mod event;
+pub mod reason;
+pub mod time;
+
+pub use at::At;
+
+/// The most frames in one receive burst.
+pub const BURST: usize = 64;

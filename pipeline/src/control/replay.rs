@@ -1,0 +1,161 @@
+//! The bridge over captures: the same worker and the same stages on the captures' clock, with ports in memory. One frame
+//! a burst, one worker, fixed hash keys: the same input always gives the same output (DESIGN 1.5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::Rules;
+
+use crate::base::At;
+use crate::base::event::Event;
+use crate::base::time::Time;
+use crate::control::plane::{Presence, Tell};
+use crate::frame::buffer::Buffer;
+use crate::io::mem::{MemIo, Packet};
+use crate::observe::books::Books;
+use crate::path::control_queue::Noticed;
+use crate::path::outbox::LocalFrame;
+use crate::path::stage::admit;
+use crate::plan::Plan;
+use crate::worker::orders::Adopt;
+use crate::worker::{Worker, placeholder_mac};
+
+/// How often aged MACs are swept out, as the control thread does it live.
+pub const SWEEP: Duration = Duration::from_secs(1);
+
+/// Of the hashes.
+const SEED: u64 = 0;
+
+/// A bridge on a capture's clock.
+#[derive(Debug)]
+pub struct Replay {
+    worker: Worker<MemIo>,
+    queue: Noticed,
+    presence: Presence,
+    send: Vec<LocalFrame>,
+    tell: Vec<Tell>,
+    events: Vec<Event>,
+    now: Time,
+    swept: Option<Time>,
+}
+
+/// A frame that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// On which bridge and side.
+    pub at: At,
+    /// By which port.
+    pub port: usize,
+    /// The frame as on the wire.
+    pub frame: Vec<u8>,
+}
+
+impl Replay {
+    /// The bridge of these rules, nothing learned. It sends loop probes and looks for duplicates of its own addresses only
+    /// with [`Replay::with_probes`].
+    pub fn new(rules: Rules) -> Replay {
+        let io = MemIo::new(rules.ports.len());
+        let plan = Plan::new(rules, None, &Replay::port_macs(io.input.len()), SEED);
+        let (worker, queue) = Worker::new(io, Arc::new(plan), 1, SEED);
+        Replay {
+            worker,
+            queue,
+            presence: Presence::new(SEED, false),
+            send: Vec::new(),
+            tell: Vec::new(),
+            events: Vec::new(),
+            now: Time::ZERO,
+            swept: None,
+        }
+    }
+
+    fn port_macs(ports: usize) -> Vec<rules::Mac> {
+        (0..ports).map(placeholder_mac).collect()
+    }
+
+    /// The same with its loop probes and its own duplicate address detection.
+    pub fn with_probes(mut self) -> Replay {
+        self.presence = Presence::new(SEED, true);
+        self
+    }
+
+    /// What happens when a port receives a frame at a time. The clock never goes back: an earlier time counts as the
+    /// latest so far.
+    pub fn feed(&mut self, port: usize, time: Time, packet: Packet) -> Vec<Sent> {
+        self.advance(time);
+        self.worker.io.input[port].push_back(packet);
+        self.worker.poll(self.now);
+        let plan = Arc::clone(self.worker.plan());
+        while let Some(notice) = self.queue.pop() {
+            self.presence.notice(&plan, &notice, &mut self.send, &mut self.tell);
+        }
+        self.send_own();
+        let mut sent = Vec::new();
+        for (port, output) in self.worker.io.output.iter_mut().enumerate() {
+            for packet in output.drain(..) {
+                // the tags that it left with say on which side
+                if let Ok((at, _)) = admit::admit(&plan.ports[port], packet.bytes()) {
+                    sent.push(Sent { at, port, frame: packet.bytes().to_vec() });
+                }
+            }
+        }
+        sent
+    }
+
+    /// Lets time pass: timers that are due run, once each a gap. What they send comes out with the next frame.
+    pub fn advance(&mut self, time: Time) {
+        self.now = self.now.max(time);
+        let plan = Arc::clone(self.worker.plan());
+        if self.swept.is_none_or(|swept| self.now.since(swept) >= SWEEP) {
+            self.swept = Some(self.now);
+            for bridge in &plan.bridges {
+                bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
+            }
+        }
+        self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
+        self.send_own();
+    }
+
+    fn send_own(&mut self) {
+        self.worker.send_own(&self.send);
+        self.send.clear();
+        self.events.extend(self.tell.drain(..).filter_map(|tell| match tell {
+            Tell::Event(event) => Some(event),
+            Tell::Anycast { .. } => None, // counted as a cause
+        }));
+    }
+
+    /// New rules, as a reload brings them: everything learned stays.
+    pub fn reload(&mut self, rules: Rules) {
+        let before = Arc::clone(self.worker.plan());
+        let macs = Replay::port_macs(before.ports.len());
+        let plan = Arc::new(Plan::new(rules, Some(&before), &macs, SEED));
+        let mut adopt = Adopt::new(plan, &before, 1, SEED);
+        self.worker.adopt(&mut adopt);
+    }
+
+    /// The rules in force.
+    pub fn plan(&self) -> &Plan {
+        self.worker.plan()
+    }
+
+    /// The ports, to fill or to limit.
+    pub fn io(&mut self) -> &mut MemIo {
+        &mut self.worker.io
+    }
+
+    /// The books so far.
+    pub fn books(&self) -> &Books {
+        self.worker.books()
+    }
+
+    /// All events so far, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The latest time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+}

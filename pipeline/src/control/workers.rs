@@ -1,0 +1,282 @@
+//! The workers, as the control thread holds them: a thread, a queue of orders, and queues of reports and events for each.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use rules::{Mac, Rules};
+use rustix::thread::{Pid, gettid};
+use tracing::warn;
+
+use crate::base::time::Time;
+use crate::io::Io;
+use crate::io::dpdk::in_huge_pages;
+use crate::observe::books::Books;
+use crate::observe::profile::Profile;
+use crate::path::control_queue::{Notice, Noticed};
+use crate::path::outbox::LocalFrame;
+use crate::plan::bridge::BridgePlan;
+use crate::plan::{MOST_BRIDGES, Plan};
+use crate::table::hold::OwnAddress;
+use crate::worker::Worker;
+use crate::worker::idle::Rest;
+use crate::worker::orders::{Adopt, Order, Report};
+
+/// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Taken from a worker at a time: one that goes on noticing must not keep the control thread from everything else.
+const MOST_NOTICES: usize = 16384;
+
+/// The ports, as the control thread sees them.
+pub trait Hardware: Debug {
+    /// The moment, on the workers' clock.
+    fn now(&self) -> Time;
+    /// Ticks a second of the time-stamp counter, where that is the workers' clock.
+    fn tsc_hz(&self) -> Option<u64>;
+    /// By port: the link is up.
+    fn links(&self) -> Vec<bool>;
+    /// By port: what the device itself lost.
+    fn losses(&self) -> Vec<Losses>;
+    /// Waits until the devices have sent what their queues hold.
+    fn drain(&mut self);
+}
+
+/// Frames that a device lost before the bridge saw them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Losses {
+    /// No room in the receive queue: the worker is too slow.
+    pub missed: u64,
+    /// Damaged, or too long for the port.
+    pub errors: u64,
+    /// No buffer to receive into.
+    pub no_buffer: u64,
+}
+
+impl Losses {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.missed + self.errors + self.no_buffer
+    }
+}
+
+#[derive(Debug)]
+struct Hand {
+    core: u16,
+    id: Pid,
+    thread: JoinHandle<anyhow::Result<Books>>,
+    orders: rtrb::Producer<Order>,
+    reports: rtrb::Consumer<Report>,
+    notices: Noticed,
+}
+
+/// All workers of the process.
+#[derive(Debug)]
+pub struct Fleet {
+    hands: Vec<Hand>,
+    plan: Arc<Plan>,
+    port_macs: Vec<Mac>,
+    seed: u64,
+}
+
+/// Puts large tables into huge pages, before anybody uses them.
+fn spread_out(bridges: &[BridgePlan]) {
+    bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
+}
+
+impl Fleet {
+    /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
+    /// what it gives is kept as long as the worker runs.
+    pub fn start<I: Io + Send + 'static, Guard>(
+        rules: Rules,
+        port_macs: Vec<Mac>,
+        clock: impl Fn() -> Time + Clone + Send + 'static,
+        ios: Vec<I>,
+        enter: impl Fn(&I, u16) -> anyhow::Result<Guard> + Clone + Send + 'static,
+    ) -> anyhow::Result<Fleet> {
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let cores = rules.workers.clone();
+        let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
+        spread_out(&plan.bridges);
+        keep_silent(&plan, 0);
+        let workers = cores.len();
+        let mut hands = Vec::with_capacity(workers);
+        for (core, io) in cores.into_iter().zip(ios) {
+            let (orders, ordered) = rtrb::RingBuffer::new(4);
+            let (reporting, reports) = rtrb::RingBuffer::new(4);
+            let (ready, started) = std::sync::mpsc::channel();
+            let (clock, enter, plan) = (clock.clone(), enter.clone(), Arc::clone(&plan));
+            let work = move || {
+                let _entered = enter(&io, core)?;
+                if let Err(error) = Rest::wake_promptly() {
+                    warn!(core, "`idle: sleep` adds up to 50 us more to a frame: no exact timers: {error}");
+                }
+                // made here, so that its memory is near its core
+                let (worker, notices) = Worker::new(io, plan, workers, seed);
+                let _ = ready.send((gettid(), notices));
+                Ok(worker.run(clock, ordered, reporting))
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{core}"))
+                .spawn(work)
+                .with_context(|| format!("starting the worker on core {core}"))?;
+            let Ok((id, notices)) = started.recv() else {
+                let error =
+                    thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
+                return Err(error
+                    .err()
+                    .unwrap_or_else(|| anyhow!("it ended"))
+                    .context(format!("worker on core {core}")));
+            };
+            hands.push(Hand { core, id, thread, orders, reports, notices });
+        }
+        Ok(Fleet { hands, plan, port_macs, seed })
+    }
+
+    /// The rules in force.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// An error where a worker has ended: nobody forwards on its queues any more.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self.hands.iter().find(|hand| hand.thread.is_finished()) {
+            Some(hand) => bail!("the worker on core {} has ended by itself", hand.core),
+            None => Ok(()),
+        }
+    }
+
+    /// What the workers noticed since the last call.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        self.hands
+            .iter_mut()
+            .flat_map(|hand| std::iter::from_fn(|| hand.notices.pop()).take(MOST_NOTICES))
+            .collect()
+    }
+
+    /// Has the first worker send frames of the bridge's own.
+    pub fn send(&mut self, frames: Vec<LocalFrame>) -> anyhow::Result<()> {
+        let Some(hand) = self.hands.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
+        hand.orders.push(Order::Send(frames)).map_err(|_| hand.stuck())?;
+        hand.report().map(drop)
+    }
+
+    /// The key of everything that must not be guessed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The books of each worker, with its core: each counted between two bursts.
+    pub fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
+        let (ports, bridges) = (self.plan.ports.len(), self.plan.bridges.len());
+        self.order(|| Order::Count(Box::new(Books::new(ports, bridges))))?;
+        self.hands
+            .iter_mut()
+            .map(|hand| match hand.report()? {
+                Report::Counted(books) => Ok((hand.core, *books)),
+                _ => Err(hand.confused()),
+            })
+            .collect()
+    }
+
+    /// Has each worker time the stages of its next bursts, so many at the most; or none. What each has timed until now, with
+    /// its core: workers answer at once, as a silent port brings no bursts.
+    pub fn profile(&mut self, bursts: Option<u64>) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
+        self.order(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))))?;
+        self.hands
+            .iter_mut()
+            .map(|hand| match hand.report()? {
+                Report::Profiled(profile) => Ok((hand.core, profile)),
+                _ => Err(hand.confused()),
+            })
+            .collect()
+    }
+
+    /// How long each worker, in their order, could have run and another thread had its core; `None` where the kernel does
+    /// not say (no `CONFIG_SCHED_INFO`).
+    pub fn waited(&self) -> Vec<Option<Duration>> {
+        self.hands.iter().map(Hand::waited).collect()
+    }
+
+    /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
+    pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
+        let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
+        if plan.bridges.len() > MOST_BRIDGES {
+            bail!(
+                "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"
+            );
+        }
+        let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
+        spread_out(&plan.bridges[before.bridges.len()..]);
+        keep_silent(&plan, before.bridges.len());
+        for (bridge, old) in plan.bridges.iter().zip(&before.bridges) {
+            if (bridge.own, bridge.rules.own) != (old.own, old.rules.own) {
+                OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
+            }
+        }
+        self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
+        for hand in &mut self.hands {
+            hand.report()?;
+        }
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Ends all workers; their books together.
+    pub fn stop(mut self) -> anyhow::Result<Books> {
+        self.order(|| Order::Stop)?;
+        let mut total = Books::default();
+        for hand in self.hands {
+            let ended =
+                hand.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", hand.core))?;
+            total += &ended?;
+        }
+        Ok(total)
+    }
+
+    fn order(&mut self, order: impl Fn() -> Order) -> anyhow::Result<()> {
+        for hand in &mut self.hands {
+            hand.orders.push(order()).map_err(|_| hand.stuck())?;
+        }
+        Ok(())
+    }
+}
+
+/// New bridges, from this slot on, answer for no address of their own before they have looked for duplicates of it.
+fn keep_silent(plan: &Plan, from: usize) {
+    for bridge in &plan.bridges[from..] {
+        OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
+    }
+}
+
+impl Hand {
+    fn report(&mut self) -> anyhow::Result<Report> {
+        let since = Instant::now();
+        loop {
+            if let Ok(report) = self.reports.pop() {
+                return Ok(report);
+            }
+            if since.elapsed() > PATIENCE || self.thread.is_finished() {
+                return Err(self.stuck());
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    /// The second field of `schedstat`, nanoseconds: Documentation/scheduler/sched-stats.rst.
+    fn waited(&self) -> Option<Duration> {
+        let file = format!("/proc/self/task/{}/schedstat", self.id);
+        let text = std::fs::read_to_string(file).ok()?;
+        text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
+    }
+
+    fn confused(&self) -> anyhow::Error {
+        anyhow!("the worker on core {} answered another question", self.core)
+    }
+
+    fn stuck(&self) -> anyhow::Error {
+        anyhow!("the worker on core {} does not respond", self.core)
+    }
+}

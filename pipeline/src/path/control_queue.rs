@@ -1,0 +1,114 @@
+//! What leaves the packet path for the control side: rare, through bounded queues.
+
+use std::net::Ipv6Addr;
+
+use rules::{Mac, Rate, Side};
+
+use crate::base::event::Event;
+use crate::base::time::Time;
+use crate::frame::nonce::Nonce;
+use crate::plan::anycast::Anycast;
+use crate::table::bucket::Bucket;
+use crate::table::hold::OwnAddress;
+use crate::table::neighbour::Heard;
+
+/// What leaves a worker for the control side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// An event, to be told.
+    Event(Event),
+    /// An owner of an address was heard on a bridge, by its slot.
+    Heard(usize, Event, Heard),
+    /// No error was sent to this anycast source, on a bridge.
+    Anycast(usize, Time, Ipv6Addr, Anycast),
+    /// A frame with one of our own MACs and this nonce came back.
+    Probe(Probe),
+    /// Somebody else claims an address of our own, or wants it.
+    Own(Claim),
+}
+
+/// A frame of our own that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// When.
+    pub time: Time,
+    /// Where it came in.
+    pub port: usize,
+    /// On which bridge and side.
+    pub at: (usize, Side),
+    /// The side whose MAC it carries.
+    pub sent: Side,
+    /// What it carries.
+    pub nonce: Nonce,
+}
+
+/// Somebody else has, or wants, an address of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// When.
+    pub time: Time,
+    /// On which bridge and side.
+    pub at: (usize, Side),
+    /// By which port.
+    pub port: usize,
+    /// Which address.
+    pub address: OwnAddress,
+    /// Who.
+    pub mac: Mac,
+    /// It only looks whether the address is free.
+    pub looks: bool,
+}
+
+/// The ways of notices out of a worker: one of events, which anybody can draw by the thousand, and one of what the bridge
+/// goes by, which they cannot crowd out. Full means lost, and counted: the packet path waits for nobody.
+#[derive(Debug)]
+pub struct Notices {
+    events: rtrb::Producer<Notice>,
+    knowledge: rtrb::Producer<Notice>,
+    budget: Bucket,
+    /// How many were lost.
+    pub lost: u64,
+}
+
+/// What one worker passes on of owners and claims: unicast ones pay no storm token, and probes need the queue too.
+const BUDGET: Rate = Rate { per_second: 4000, burst: 2000 };
+
+/// The other end, in the control thread.
+#[derive(Debug)]
+pub struct Noticed {
+    events: rtrb::Consumer<Notice>,
+    knowledge: rtrb::Consumer<Notice>,
+}
+
+impl Notices {
+    /// Queues for so many notices each, and their ends.
+    pub fn queue(capacity: usize) -> (Notices, Noticed) {
+        let (events, told) = rtrb::RingBuffer::new(capacity);
+        let (knowledge, known) = rtrb::RingBuffer::new(capacity);
+        (
+            Notices { events, knowledge, budget: Bucket::FULL, lost: 0 },
+            Noticed { events: told, knowledge: known },
+        )
+    }
+
+    /// Reports something.
+    pub fn push(&mut self, notice: Notice) {
+        let (queue, paid) = match notice {
+            Notice::Event(_) | Notice::Anycast(..) => (&mut self.events, true),
+            Notice::Probe(_) => (&mut self.knowledge, true),
+            Notice::Heard(_, Event { time, .. }, _) | Notice::Own(Claim { time, .. }) => {
+                (&mut self.knowledge, self.budget.take(time, BUDGET))
+            }
+        };
+        if !paid || queue.push(notice).is_err() {
+            self.lost += 1;
+        }
+    }
+}
+
+impl Noticed {
+    /// The next notice: what the bridge goes by first.
+    pub fn pop(&mut self) -> Option<Notice> {
+        self.knowledge.pop().or_else(|_| self.events.pop()).ok()
+    }
+}

@@ -1,0 +1,38 @@
+//! What all answers have in common.
+
+use crate::base::event::EventKind;
+use crate::base::reason::{Cause, Reason};
+use crate::path::context::Notes;
+use crate::path::packet::Arrival;
+use crate::table::hold::OwnAddress;
+use crate::table::limits::Limits;
+
+/// Whether the frame goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It does, answered besides or not.
+    Pass,
+    /// It ends here.
+    Done,
+}
+
+/// An address of our own is ours alone. Only who may speak comes so far, so only it can make us give one up or defend it
+/// (RFC 5227 §2.4, RFC 4862 §5.4).
+pub(super) fn conflict(address: OwnAddress, notes: &mut Notes<'_>) -> Reason {
+    notes.event(EventKind::IpConflictOwn);
+    notes.own_claim(address, false);
+    Reason::IpConflictOwn
+}
+
+/// A token of the side's replies.
+pub(super) fn may_answer(arrival: &Arrival<'_>, limits: &mut Limits) -> bool {
+    let side = arrival.side().index();
+    let (pool, rate) = (&arrival.bridge.tables.pools[side].answers, arrival.bridge.rules.answers);
+    limits.sides[side].answers.take(pool, arrival.now, rate)
+}
+
+/// The reply is there; whether the frame goes on besides.
+pub(super) fn replied(notes: &mut Notes<'_>, goes_on: bool) -> Answer {
+    notes.cause(if goes_on { Cause::AnsweredAndBridged } else { Cause::AnsweredForOwner });
+    if goes_on { Answer::Pass } else { Answer::Done }
+}

@@ -1,0 +1,77 @@
+//! ARP: for the exchange's addresses only, each claimed by the station that speaks (SPEC C.6).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rules::{Conflict, Mac};
+
+use crate::base::event::EventKind;
+use crate::base::reason::{Cause, Reason};
+use crate::frame::arp::{Arp, ArpError, LEN, REPLY, REQUEST};
+use crate::frame::ether::Ether;
+use crate::path::context::Notes;
+use crate::path::packet::{Kind, Packet};
+use crate::plan::bridge::BridgePlan;
+
+/// Lets valid ARP of the exchange through.
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Packet, Reason> {
+    let arp = Arp::parse(ether.payload).map_err(|error| match error {
+        ArpError::Truncated => Reason::ArpTruncated,
+        ArpError::Malformed => Reason::ArpMalformed,
+    })?;
+    if !matches!(arp.op, REQUEST | REPLY) {
+        return Err(Reason::ArpOp); // RARP, InARP and whatever else
+    }
+    if !arp.sha.is_station() {
+        return Err(Reason::ArpMalformed);
+    }
+    if arp.sha != ether.src && !is_vrrp4(arp.sha) {
+        return Err(Reason::ArpShaMismatch);
+    }
+    if ether.dst.is_group() && ether.dst != Mac::BROADCAST {
+        return Err(Reason::L2Multicast);
+    }
+    addresses(bridge, &arp, notes)?;
+    claim(bridge, ether, &arp, notes)?;
+    Ok(Packet { len: LEN, kind: Kind::Arp })
+}
+
+/// VRRP for IPv4 sends with the virtual router's MAC inside and may send with its own outside (RFC 9568 §7.3).
+fn is_vrrp4(mac: Mac) -> bool {
+    mac.as_u64() >> 8 == 0x00_005e_0001
+}
+
+/// Both addresses are the exchange's; the sender's may be missing in a request (a probe, RFC 5227), the target's in a
+/// reply to one.
+fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    let inside = |address| bridge.is_peering4(address);
+    let none = |address: Ipv4Addr| address.is_unspecified();
+    let wix = match arp.op {
+        REQUEST => inside(arp.tpa) && (inside(arp.spa) || none(arp.spa)),
+        _ => inside(arp.spa) && (inside(arp.tpa) || none(arp.tpa)),
+    };
+    if !wix {
+        return Err(Reason::ArpNotWix);
+    }
+    if bridge.is_net_or_broadcast(arp.spa) || bridge.is_net_or_broadcast(arp.tpa) {
+        notes.event(EventKind::ArpNetBcast);
+        return Err(Reason::ArpNetBcast);
+    }
+    Ok(())
+}
+
+/// A member's address is its alone (SPEC C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
+/// itself.
+fn claim(bridge: &BridgePlan, ether: &Ether<'_>, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
+        notes.event(EventKind::ArpSpoof);
+        match bridge.rules.conflict {
+            Conflict::Drop => return Err(Reason::ArpSpoof),
+            Conflict::Pass => notes.cause(Cause::ArpSpoofPassed),
+        }
+    }
+    Ok(())
+}

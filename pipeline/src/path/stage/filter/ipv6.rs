@@ -1,0 +1,111 @@
+//! IPv6: whole, from and to hosts; of ICMPv6 what an exchange lets through (SPEC E); of groups only neighbour discovery.
+
+use std::net::Ipv6Addr;
+
+use rules::Mac;
+
+use super::nd;
+use super::ports::drain;
+use crate::base::event::EventKind;
+use crate::base::reason::Reason;
+use crate::frame::ether::Ether;
+use crate::frame::icmp6::{NA, NS, RA, REDIRECT, RS, group_mac};
+use crate::frame::ipv4::{TCP, ports};
+use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Ipv6Error, UDP, Upper};
+use crate::path::context::Notes;
+use crate::path::packet::{Kind, Packet};
+use crate::plan::bridge::BridgePlan;
+
+/// Lets IPv6 between two hosts through, and valid neighbour discovery of the exchange.
+#[inline]
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Packet, Reason> {
+    let ip = Ipv6::parse(ether.payload).map_err(|error| match error {
+        Ipv6Error::Version4 => Reason::VersionMismatch,
+        Ipv6Error::Truncated => Reason::V6Truncated,
+        Ipv6Error::Malformed => Reason::V6Malformed,
+    })?;
+    martian(&ip)?;
+    let unicast = !ip.dst.is_multicast();
+    let upper = ip.upper().ok_or(Reason::V6Hdrchain)?;
+    if unicast && ether.dst.is_group() {
+        return Err(if ether.dst == Mac::BROADCAST { Reason::L2BroadcastIp } else { Reason::L2mcastL3ucast });
+    }
+    let mut kind = Kind::Ipv6;
+    if upper.fragment == Fragment::Later {
+        // what it is part of was judged by its first fragment, or is no use without it (RFC 7113)
+        if !unicast {
+            return Err(Reason::V6McastFragment);
+        }
+    } else if upper.protocol == ICMP6 {
+        kind = icmp6(bridge, ether, &ip, &upper, notes)?;
+    } else if !unicast {
+        return Err(Reason::L3Multicast);
+    } else if upper.protocol == UDP && is_dhcp6(bridge, &ip, &upper) {
+        return Err(Reason::Dhcp);
+    } else if upper.protocol == TCP && bridge.rules.drain {
+        drain(bridge.is_peering6(ip.src) && bridge.is_peering6(ip.dst), upper.payload)?;
+    }
+    Ok(Packet { len: ip.packet.len(), kind })
+}
+
+/// RFC 4291 §2.5.2, §2.5.3, §2.7.
+#[inline]
+fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
+    let (src, dst) = (ip.src, ip.dst);
+    if src.is_multicast() || src == Ipv6Addr::LOCALHOST || dst == Ipv6Addr::LOCALHOST || dst.is_unspecified()
+    {
+        return Err(Reason::V6Martian);
+    }
+    // from `::` only duplicate address detection and its like come, and they go to groups; a solicitation that does not
+    // is judged as one
+    let solicits = ip.next_header == ICMP6 && ip.payload.first() == Some(&NS);
+    if src.is_unspecified() && !dst.is_multicast() && !solicits {
+        return Err(Reason::V6Martian);
+    }
+    Ok(())
+}
+
+/// Between the exchange's own addresses nothing is configured by DHCP (SPEC E).
+fn is_dhcp6(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
+    let dhcp = |port| port == 546 || port == 547;
+    ports(upper.payload).is_some_and(|(from, to)| dhcp(from) || dhcp(to))
+        && (bridge.is_peering6(ip.src) || bridge.is_peering6(ip.dst))
+}
+
+/// SPEC E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.
+fn icmp6(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    ip: &Ipv6<'_>,
+    upper: &Upper<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<Kind, Reason> {
+    match *upper.payload.first().ok_or(Reason::V6Hdrchain)? {
+        NS | NA => nd::filter(bridge, ether, ip, upper, notes).map(|()| Kind::Nd),
+        RA => {
+            notes.event(EventKind::RaSeen);
+            Err(Reason::Icmp6Ra)
+        }
+        RS => Err(Reason::Icmp6Rs),
+        REDIRECT => {
+            notes.event(EventKind::RedirectSeen);
+            Err(Reason::Icmp6Redirect)
+        }
+        130..=132 | 143 if bridge.rules.mld && is_mld(ether, ip) => Ok(Kind::Ipv6),
+        130..=132 | 143 => Err(Reason::Icmp6Mld),
+        // renumbering, node information, inverse ND; SEND, Seamoby, MRD; reserved
+        127 | 138..=142 | 148..=153 | 255 => Err(Reason::Icmp6Type),
+        _ if ip.dst.is_multicast() => Err(Reason::L3Multicast),
+        _ => Ok(Kind::Ipv6),
+    }
+}
+
+/// Hop limit 1, from a link-local address (or none yet: RFC 3590), to a group and its MAC (RFC 3810 §5).
+fn is_mld(ether: &Ether<'_>, ip: &Ipv6<'_>) -> bool {
+    let link_local = ip.src.is_unicast_link_local() || ip.src.is_unspecified();
+    ip.hop_limit == 1 && link_local && ip.dst.is_multicast() && ether.dst == group_mac(ip.dst)
+}

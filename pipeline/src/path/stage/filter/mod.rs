@@ -1,0 +1,48 @@
+//! Filter: what an exchange lets through (SPEC A.1). IPv4 and IPv6 between two stations, ARP and neighbour discovery for
+//! the exchange's own addresses, and nothing else. Nothing is learned from a frame that is refused here.
+
+mod arp;
+mod ipv4;
+mod ipv6;
+mod nd;
+mod ports;
+
+use crate::base::reason::{Cause, Reason};
+use crate::frame::ether::{Ether, ethertype};
+use crate::path::context::Notes;
+use crate::path::packet::Packet;
+use crate::plan::bridge::BridgePlan;
+
+/// Lets through what an exchange does.
+#[inline]
+pub fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
+    match ether.ethertype {
+        ethertype::IPV4 => ipv4::filter(bridge, ether, notes),
+        ethertype::IPV6 => ipv6::filter(bridge, ether, notes),
+        ethertype::ARP => arp::filter(bridge, ether, notes),
+        other => Err(refused(other, notes)),
+    }
+}
+
+#[cold]
+fn refused(value: u16, notes: &mut Notes<'_>) -> Reason {
+    match value {
+        0..=1500 => return Reason::Llc,
+        1501..=1535 => return Reason::EthertypeUndefined,
+        _ => {}
+    }
+    notes.cause(match value {
+        0x8863 | 0x8864 => Cause::EthertypePppoe,
+        0x8847 | 0x8848 => Cause::EthertypeMpls,
+        0x88cc => Cause::EthertypeLldp,
+        0x8809 => Cause::EthertypeSlow,
+        0x8808 => Cause::EthertypePause,
+        0x0842 => Cause::EthertypeWol,
+        0x6001 | 0x6002 => Cause::EthertypeMop,
+        0x9000 => Cause::EthertypeKeepalive,
+        0x9003 => Cause::EthertypeLoopProtect,
+        0x88b5..=0x88b7 => Cause::EthertypeLocal,
+        _ => Cause::EthertypeOther,
+    });
+    Reason::Ethertype
+}

@@ -1,0 +1,147 @@
+//! Neighbour discovery, validated as a receiver must (RFC 4861 §7.1) and as a sender should (SPEC C.2, C.3), for the
+//! exchange's addresses only.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use rules::{Conflict, Mac};
+
+use crate::base::event::EventKind;
+use crate::base::reason::{Cause, Reason};
+use crate::frame::ether::Ether;
+use crate::frame::icmp6::{
+    NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node,
+};
+use crate::frame::ipv6::{Fragment, Ipv6, Upper};
+use crate::path::context::Notes;
+use crate::plan::bridge::BridgePlan;
+
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
+/// Lets a valid solicitation or advertisement through.
+pub(super) fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    ip: &Ipv6<'_>,
+    upper: &Upper<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    if upper.fragment != Fragment::Whole {
+        return Err(Reason::NdFragment); // RFC 6980 §5: atomic fragments too
+    }
+    if upper.extended {
+        return Err(Reason::NdExthdr);
+    }
+    if ip.hop_limit != 255 {
+        return Err(Reason::NdHoplimit);
+    }
+    let message = upper.payload;
+    let nd = Neighbour::parse(message).ok_or(Reason::NdShort)?;
+    if nd.code != 0 {
+        return Err(Reason::NdCode);
+    }
+    if nd.target.is_multicast() || nd.target.is_unspecified() {
+        return Err(Reason::NdTarget);
+    }
+    let speaker = match message[0] {
+        NS => solicitation(ether, ip, &nd)?,
+        _ => advertisement(ether, ip, &nd)?,
+    };
+    if !checksum_ok(ip.src, ip.dst, message) {
+        return Err(Reason::NdChecksum);
+    }
+    let inside = |address: Ipv6Addr| bridge.is_peering6(address) || address.is_unicast_link_local();
+    if !(inside(nd.target) && (inside(ip.src) || ip.src.is_unspecified())) {
+        return Err(Reason::NdNotWix);
+    }
+    // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
+    let claimed = if message[0] == NS { ip.src } else { nd.target };
+    let speakers = speaker.map(|mac| [ether.src, mac]);
+    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
+}
+
+/// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
+fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
+    let group = solicited_node(nd.target);
+    let dad = ip.src.is_unspecified();
+    let mut addresses = 0;
+    let mut foreign = false;
+    let well_formed = options(nd.options, SLLAO, |mac| {
+        addresses += 1;
+        foreign |= mac != ether.src;
+    });
+    if !well_formed {
+        return Err(Reason::NdOption);
+    }
+    if dad && !is_solicited_node(ip.dst) {
+        return Err(Reason::NdDadDst);
+    }
+    if dad && addresses > 0 {
+        return Err(Reason::NdDadSllao);
+    }
+    if foreign {
+        return Err(Reason::NdLladdrMismatch);
+    }
+    if ip.dst.is_multicast() {
+        // a missing address option is legitimate: optimistic DAD (RFC 4429)
+        if ip.dst != group || ether.dst != group_mac(group) {
+            return Err(Reason::NdMcastMap);
+        }
+    } else if ip.dst != nd.target {
+        return Err(Reason::NdTarget);
+    }
+    Ok(Some(ether.src))
+}
+
+/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC that speaks: a virtual router's
+/// inside may differ from its master's outside. Two different ones are nobody's: receivers differ in which they take.
+fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
+    let mut foreign = false;
+    let mut first = None;
+    let mut unanimous = true;
+    let well_formed = options(nd.options, TLLAO, |mac| {
+        foreign |= mac != ether.src && !is_vrrp6(mac);
+        unanimous &= *first.get_or_insert(mac) == mac;
+    });
+    if !well_formed {
+        return Err(Reason::NdOption);
+    }
+    if ip.src.is_unspecified() {
+        return Err(Reason::V6Martian);
+    }
+    if ip.dst.is_multicast() {
+        let known = ip.dst == ALL_NODES || ip.dst == ALL_ROUTERS;
+        if nd.flags & SOLICITED != 0 || !known {
+            return Err(Reason::NaInvalid);
+        }
+        if ether.dst != group_mac(ip.dst) {
+            return Err(Reason::NdMcastMap);
+        }
+    }
+    if foreign {
+        return Err(Reason::NdLladdrMismatch);
+    }
+    Ok(unanimous.then(|| first.unwrap_or(ether.src)))
+}
+
+/// A member's address is its alone (SPEC C.4, conflicts).
+fn claim(bridge: &BridgePlan, macs: &[Mac], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+    if bridge.owners.is_foreign(IpAddr::V6(address), macs) {
+        notes.event(EventKind::NdSpoof);
+        match bridge.rules.conflict {
+            Conflict::Drop => return Err(Reason::NdSpoof),
+            Conflict::Pass => notes.cause(Cause::NdSpoofPassed),
+        }
+    }
+    Ok(())
+}
+
+/// ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
+fn is_solicited_node(address: Ipv6Addr) -> bool {
+    solicited_node(address) == address
+}
+
+/// VRRP for IPv6: the virtual router's MAC inside, its own outside (RFC 9568 §7.3).
+fn is_vrrp6(mac: Mac) -> bool {
+    mac.as_u64() >> 8 == 0x00_005e_0002
+}

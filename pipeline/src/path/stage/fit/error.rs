@@ -1,0 +1,177 @@
+//! Packet Too Big and Fragmentation Needed, to the sender of what does not fit; and the whole table of packets that draw
+//! none (SPEC D.2 to D.6). Each refusal is a cause of its own, so that errors sent and causes add up to all `too_big`.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::base::reason::Cause;
+use crate::frame::build::{self, Way};
+use crate::frame::icmp6::REDIRECT;
+use crate::frame::ipv4::{ICMP, Ipv4};
+use crate::frame::ipv6::{Fragment, ICMP6, Ipv6};
+use crate::path::context::Notes;
+use crate::path::outbox::{LocalKind, Outbox};
+use crate::path::packet::Arrival;
+use crate::path::packet::{Kind, Packet};
+use crate::plan::anycast::Anycast;
+use crate::table::bucket::Admitted;
+use crate::table::limits::Limits;
+
+/// Puts the error into the outbox, or says why there is none.
+pub(super) fn error(
+    arrival: &Arrival<'_>,
+    packet: &Packet,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+    notes: &mut Notes<'_>,
+) -> Result<(), Cause> {
+    match packet.kind {
+        Kind::Ipv4 { .. } => fragmentation_needed(arrival, limits, outbox),
+        Kind::Ipv6 | Kind::Nd => packet_too_big(arrival, limits, outbox, notes),
+        Kind::Arp => Err(Cause::PtbGroup),
+    }
+}
+
+fn packet_too_big(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+    notes: &mut Notes<'_>,
+) -> Result<(), Cause> {
+    let bridge = arrival.bridge;
+    let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
+    invoking6(&ip)?;
+    if ip.src.is_unspecified() || ip.src.is_multicast() {
+        return Err(Cause::PtbInvalidSrc); // RFC 4443 §2.4 e.6
+    }
+    if ip.dst.is_multicast() || arrival.ether.dst.is_group() {
+        return Err(Cause::PtbGroup); // the filter refuses them first
+    }
+    if bridge.is_own(IpAddr::V6(ip.src)) {
+        return Err(Cause::PtbOwn);
+    }
+    let src = if ip.src.is_unicast_link_local() {
+        if !ip.dst.is_unicast_link_local() {
+            return Err(Cause::PtbScope);
+        }
+        bridge.link_local[arrival.side().index()]
+    } else {
+        match bridge.anycast(ip.src) {
+            Some(Anycast::Service) if bridge.rules.anycast.ptb => {}
+            None => {}
+            Some(why) => {
+                notes.anycast(ip.src, why);
+                return Err(Cause::PtbAnycastSrc); // RFC 4443 §2.4 e.6, "known by the originator"
+            }
+        }
+        let own = &bridge.rules.own;
+        own.icmp_source6.or(own.ipv6).ok_or(Cause::PtbNoSource)?
+    };
+    // inside the exchange each address is somebody's; outside, who has one address has its /64 (SPEC D.6)
+    let inside = bridge.is_peering6(ip.src) || ip.src.is_unicast_link_local();
+    let source = if inside { u128::from(ip.src) } else { u128::from(ip.src) >> 64 << 64 };
+    may_send(arrival, source, limits)?;
+    let mtu = bridge.rules.side(arrival.side().other()).mtu;
+    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
+    let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
+    build::packet_too_big(frame, &way, mtu, ip.packet);
+    Ok(())
+}
+
+/// RFC 4443 §2.4 e.1 and e.2: no error about an error or a redirect, wherever in the header chain it is. The type of a later
+/// fragment cannot be known, and an error never exceeds 1280 bytes.
+fn invoking6(ip: &Ipv6<'_>) -> Result<(), Cause> {
+    let Some(upper) = ip.upper() else { return Err(Cause::PtbIcmpError) };
+    if upper.protocol != ICMP6 || upper.fragment == Fragment::Later {
+        return Ok(());
+    }
+    match upper.payload.first() {
+        Some(&REDIRECT) => Err(Cause::PtbRedirect),
+        Some(128..) => Ok(()),
+        Some(_) | None => Err(Cause::PtbIcmpError),
+    }
+}
+
+fn fragmentation_needed(
+    arrival: &Arrival<'_>,
+    limits: &mut Limits,
+    outbox: &mut Outbox,
+) -> Result<(), Cause> {
+    let bridge = arrival.bridge;
+    let ip = Ipv4::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
+    if ip.fragment_offset != 0 {
+        return Err(Cause::PtbFragment); // RFC 1812 §4.3.2.7
+    }
+    // errors: unreachable, quench, redirect, time exceeded, parameter problem
+    if ip.protocol == ICMP && matches!(ip.payload.first(), Some(3 | 4 | 5 | 11 | 12) | None) {
+        return Err(Cause::PtbIcmpError);
+    }
+    if !ip.checksum_ok {
+        return Err(Cause::PtbBadChecksum);
+    }
+    if arrival.ether.dst.is_group() {
+        return Err(Cause::PtbGroup);
+    }
+    if is_no_host(ip.src) {
+        return Err(Cause::PtbInvalidSrc);
+    }
+    if bridge.is_own(IpAddr::V4(ip.src)) {
+        return Err(Cause::PtbOwn);
+    }
+    let own = &bridge.rules.own;
+    let src = own.icmp_source4.or(own.ipv4).ok_or(Cause::PtbNoSource)?;
+    may_send(arrival, ip.src.to_ipv6_mapped().into(), limits)?;
+    let mtu = bridge.rules.side(arrival.side().other()).mtu;
+    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
+    let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
+    build::fragmentation_needed(frame, &way, mtu, ip.packet);
+    Ok(())
+}
+
+/// RFC 1812 §4.3.2.7: no error to an address that is no single host.
+fn is_no_host(address: Ipv4Addr) -> bool {
+    matches!(address.octets()[0], 0 | 127 | 224..)
+}
+
+/// This part of the side's burst is for sources that have drawn no error for a second: many that go on and on, each within
+/// its own limits, must not keep the first one from somebody else. They come for it once a second each, so there is some
+/// as long as they are fewer than the side's rate.
+const RESERVE: u32 = 4;
+
+/// Limits that cannot starve anyone, apart from every other limit: of the source, of the MAC, of the side, tried in this
+/// order, and a refusal takes nothing anywhere (SPEC D.6).
+fn may_send(arrival: &Arrival<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
+    let Arrival { bridge, ether, now, .. } = *arrival;
+    let (mac, side) = (ether.src.as_u64(), arrival.side().index());
+    let rates = &bridge.rules.mtu_errors;
+    let pool = &bridge.tables.pools[side].mtu_errors;
+    let shares = &mut limits.sides[side];
+    let macs = &mut limits.mtu_macs;
+    let mut of_mac = Admitted::Yes;
+    let key = source_key(limits.seed, mac, source);
+    let of_source = limits.mtu_sources.admit_knowing(key, now, rates.source, |rested| {
+        of_mac = macs.admit(mac, now, rates.mac, || {
+            if rested {
+                shares.mtu_first.take(pool, now, rates.side)
+            } else {
+                shares.mtu_errors.take_above(pool, now, rates.side, rates.side.burst / RESERVE)
+            }
+        });
+        of_mac == Admitted::Yes
+    });
+    match (of_source, of_mac) {
+        (Admitted::Yes, _) => Ok(()),
+        (Admitted::SourceLimit, _) => Err(Cause::PtbRatelimitedSource),
+        (Admitted::SideLimit, Admitted::SourceLimit) => Err(Cause::PtbRatelimitedMac),
+        (Admitted::SideLimit, _) => Err(Cause::PtbRatelimitedSide),
+    }
+}
+
+/// A source, by the MAC that it came from and its address, as one word that nobody outside can make collide.
+fn source_key(seed: u64, mac: u64, source: u128) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    hasher.write_u64(mac);
+    hasher.write_u128(source);
+    hasher.finish().max(1)
+}

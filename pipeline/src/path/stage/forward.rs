@@ -1,0 +1,69 @@
+//! Forward: where the destination is. Two sides only, so a frame goes to the other one or nowhere, and is never cloned.
+
+use rules::{Admission, Mac, Side};
+
+use crate::base::reason::{Cause, Reason};
+use crate::base::time::Time;
+use crate::path::context::Notes;
+use crate::plan::bridge::BridgePlan;
+use crate::table::fdb::Place;
+use crate::table::limits::Limits;
+use crate::table::static_fdb::Pin;
+
+/// Decides whether a frame crosses the bridge.
+#[inline]
+pub fn forward(
+    bridge: &BridgePlan,
+    limits: &mut Limits,
+    side: Side,
+    dst: Mac,
+    now: Time,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    if dst.is_group() {
+        return flood(bridge); // the filter let it through: ARP or neighbour discovery
+    }
+    match bridge.pins.get(dst) {
+        Some(Pin::To(there)) => return across(side, there),
+        // also where it was learned under rules that a reload has replaced
+        None if bridge.rules.admission == Admission::Members => return Err(Reason::DstNotMember),
+        Some(Pin::Own) => return Err(Reason::ToUsNotOurs), // `answer` has ended it
+        Some(Pin::Roaming) | None => {}
+    }
+    match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
+        Some(Place::Side(there)) => across(side, there),
+        Some(Place::Quarantined) => Err(Reason::MacFlapping),
+        None => unknown(bridge, limits, side, now, notes),
+    }
+}
+
+/// To everybody on the other side, unless there is a loop (SPEC B.1). There are two sides, so what is not flooded into the
+/// held one is not flooded out of it either.
+#[inline]
+fn flood(bridge: &BridgePlan) -> Result<(), Reason> {
+    if bridge.tables.hold.floods() { Ok(()) } else { Err(Reason::LoopHold) }
+}
+
+/// Never back to where it came from (802.1D filtering).
+#[inline]
+fn across(from: Side, there: Side) -> Result<(), Reason> {
+    if there == from { Err(Reason::DstLocal) } else { Ok(()) }
+}
+
+#[cold]
+fn unknown(
+    bridge: &BridgePlan,
+    limits: &mut Limits,
+    side: Side,
+    now: Time,
+    notes: &mut Notes<'_>,
+) -> Result<(), Reason> {
+    let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
+    flood(bridge)?;
+    let pool = &bridge.tables.pools[side.index()].unknown;
+    if !limits.sides[side.index()].unknown.take(pool, now, rate) {
+        return Err(Reason::UnknownUnicastLimit);
+    }
+    notes.cause(Cause::UnknownFlooded);
+    Ok(())
+}

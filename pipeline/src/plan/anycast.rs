@@ -1,0 +1,45 @@
+//! Which addresses are anycast.
+
+use std::net::Ipv6Addr;
+
+use ipnet::Ipv6Net;
+use rules::Bridge;
+
+/// Why an address is anycast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anycast {
+    /// The subnet-router anycast address of a peering prefix (RFC 4291 §2.6.1).
+    SubnetRouter(Ipv6Net),
+    /// One of the 128 reserved addresses of a peering prefix (RFC 2526).
+    Reserved(Ipv6Net),
+    /// `anycast.extra` lists it.
+    Service,
+}
+
+/// RFC 2526 §2: in a /64 the interface identifiers fdff:ffff:ffff:ff80 and up (the universal bit is 0 in them); in a longer
+/// prefix the highest 128 addresses. Beyond /120 there is no room for them.
+fn is_reserved_anycast(prefix: Ipv6Net, address: Ipv6Addr) -> bool {
+    let number = u128::from(address);
+    match prefix.prefix_len() {
+        0..=64 => number as u64 >= 0xfdff_ffff_ffff_ff80 && number as u64 <= 0xfdff_ffff_ffff_ffff,
+        65..=120 => number | 0x7f == u128::from(prefix.broadcast()),
+        _ => false,
+    }
+}
+
+/// An anycast address as far as we are told: nobody answers for it alone, and no error goes to it (SPEC D.4, rows 9
+/// to 13). By configuration, never by inference: a zero interface identifier of some other prefix is a host's.
+pub fn anycast(bridge: &Bridge, address: Ipv6Addr) -> Option<Anycast> {
+    let rules = &bridge.anycast;
+    if rules.never.iter().any(|prefix| prefix.contains(&address)) {
+        return None;
+    }
+    if rules.extra.iter().any(|prefix| prefix.contains(&address)) {
+        return Some(Anycast::Service);
+    }
+    let prefix = *bridge.peering6.iter().find(|prefix| prefix.contains(&address))?;
+    if rules.subnet_router && prefix.prefix_len() <= 126 && prefix.network() == address {
+        return Some(Anycast::SubnetRouter(prefix)); // not /127: RFC 6164
+    }
+    is_reserved_anycast(prefix, address).then_some(Anycast::Reserved(prefix))
+}

@@ -1,0 +1,167 @@
+//! One bridge, ready.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use rules::{Bridge, Mac, Side, Tags};
+
+use super::anycast::{Anycast, anycast};
+use super::fast::Shortcut;
+use super::owners::Owners;
+use crate::base::time::Time;
+use crate::frame::icmp6;
+use crate::frame::nonce::{self, Nonce};
+use crate::table::Tables;
+use crate::table::fdb::Place;
+use crate::table::hold::OwnAddress;
+use crate::table::static_fdb::{Pin, Pins};
+
+/// One bridge, ready.
+#[derive(Debug)]
+pub struct BridgePlan {
+    /// Its rules.
+    pub rules: Bridge,
+    /// The rules no longer have it: it is kept for its books.
+    pub removed: bool,
+    /// The bridge's own MAC on each side.
+    pub own: [Mac; 2],
+    /// The members' MACs.
+    pub pins: Pins,
+    /// The members' addresses, and whose each is.
+    pub owners: Owners,
+    /// The bridge's own link-local address on each side: from that side's MAC.
+    pub link_local: [Ipv6Addr; 2],
+    /// What our own duplicate address detection carries on each side (RFC 7527).
+    pub nonces: [Nonce; 2],
+    /// The way of most frames, by the side that they come from.
+    shortcuts: [Shortcut; 2],
+    /// What survives a reload.
+    pub tables: Arc<Tables>,
+}
+
+impl BridgePlan {
+    pub(super) fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac], seed: u64) -> BridgePlan {
+        let own = Side::BOTH.map(|side| {
+            let rules = rules.side(side);
+            rules.mac.unwrap_or_else(|| {
+                derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side)
+            })
+        });
+        let nonces = Side::BOTH.map(|side| nonce::keyed(seed, own[side.index()], 0));
+        BridgePlan {
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&rules, side)),
+            nonces,
+            own,
+            link_local: own.map(icmp6::link_local),
+            pins: Pins::new(&rules.members, own),
+            owners: Owners::new(&rules),
+            tables,
+            removed: false,
+            rules,
+        }
+    }
+
+    /// The same bridge, so that what was learned on it holds: tables know sides by their order, and have their size for
+    /// life. One that was removed and comes back otherwise starts anew.
+    pub(super) fn is_same(&self, rules: &Bridge) -> bool {
+        let identity = |rules: &Bridge| {
+            let sides = rules.sides.each_ref().map(|side| side.name.clone());
+            (rules.name.clone(), sides, rules.macs.capacity, rules.neighbours.capacity)
+        };
+        identity(&self.rules) == identity(rules)
+    }
+
+    pub(super) fn retired(&self) -> BridgePlan {
+        BridgePlan {
+            rules: self.rules.clone(),
+            removed: true,
+            own: self.own,
+            pins: self.pins.clone(),
+            owners: self.owners.clone(),
+            link_local: self.link_local,
+            nonces: self.nonces,
+            shortcuts: Side::BOTH.map(|side| Shortcut::new(&self.rules, side)),
+            tables: Arc::clone(&self.tables),
+        }
+    }
+
+    /// The way of most frames that come in on a side.
+    #[inline]
+    pub(crate) fn shortcut(&self, side: Side) -> &Shortcut {
+        &self.shortcuts[side.index()]
+    }
+
+    /// The side that a MAC is on: where it is pinned, or was last heard.
+    pub fn side_of(&self, mac: Mac, now: Time) -> Option<Side> {
+        if let Some(Pin::To(side)) = self.pins.get(mac) {
+            return Some(side);
+        }
+        match self.tables.macs.lookup(mac, now, &self.rules.macs) {
+            Some(Place::Side(side)) => Some(side),
+            Some(Place::Quarantined) | None => None,
+        }
+    }
+
+    /// Which of our own addresses this is.
+    pub fn own6(&self, address: Ipv6Addr) -> Option<OwnAddress> {
+        if self.rules.own.ipv6 == Some(address) {
+            return Some(OwnAddress::V6);
+        }
+        Side::BOTH
+            .into_iter()
+            .find(|side| self.link_local[side.index()] == address)
+            .map(OwnAddress::LinkLocal)
+    }
+
+    /// An address of our own, of any kind.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        let own = &self.rules.own;
+        match address {
+            IpAddr::V4(address) => own.ipv4 == Some(address) || own.icmp_source4 == Some(address),
+            IpAddr::V6(address) => self.own6(address).is_some() || own.icmp_source6 == Some(address),
+        }
+    }
+
+    /// The bridge's own MAC on a side.
+    pub fn own(&self, side: Side) -> Mac {
+        self.own[side.index()]
+    }
+
+    /// An address of the exchange's.
+    pub fn is_peering4(&self, address: Ipv4Addr) -> bool {
+        self.rules.peering4.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// An address of the exchange's.
+    pub fn is_peering6(&self, address: Ipv6Addr) -> bool {
+        self.rules.peering6.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// An anycast address, as far as we are told.
+    pub fn anycast(&self, address: Ipv6Addr) -> Option<Anycast> {
+        anycast(&self.rules, address)
+    }
+
+    /// A peering prefix's broadcast address. A /31 or /32 has none (RFC 3021).
+    pub fn is_directed_broadcast(&self, address: Ipv4Addr) -> bool {
+        self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && prefix.broadcast() == address)
+    }
+
+    /// A peering prefix's network or broadcast address.
+    pub fn is_net_or_broadcast(&self, address: Ipv4Addr) -> bool {
+        let is = |prefix: &ipnet::Ipv4Net| prefix.network() == address || prefix.broadcast() == address;
+        self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && is(prefix))
+    }
+}
+
+/// A locally administered MAC for a side without one: from the port's MAC, the VLAN (several sides share a trunk) and the
+/// side's index, so that it is the same at every start.
+fn derived_mac(port: Mac, tags: Tags, side: Side) -> Mac {
+    let vlan = match tags {
+        Tags::Untagged => 0,
+        Tags::Single(vid) => vid.get(),
+        Tags::Double { outer, inner } => outer.get() << 4 ^ inner.get(),
+    };
+    let mixed = port.as_u64() ^ u64::from(vlan) << 25 ^ (side.index() as u64) << 24;
+    Mac::from_u64(mixed & !0x0100_0000_0000 | 0x0200_0000_0000)
+}

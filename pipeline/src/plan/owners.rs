@@ -1,0 +1,39 @@
+//! Whose each of the members' addresses is.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use rules::{Bridge, Mac, Role};
+
+/// Whose a member's address is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The MACs that may claim it.
+    pub macs: Vec<Mac>,
+    /// Whether it forwards.
+    pub role: Role,
+}
+
+/// The members' addresses.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(HashMap<IpAddr, Owner>);
+
+impl Owners {
+    pub(super) fn new(bridge: &Bridge) -> Owners {
+        let each = |member: &rules::Member| {
+            let owner = Owner { macs: member.macs.clone(), role: member.role };
+            member.addresses.clone().into_iter().map(move |address| (address, owner.clone()))
+        };
+        Owners(bridge.members.iter().flat_map(each).collect())
+    }
+
+    /// Whose an address is.
+    pub fn get(&self, address: IpAddr) -> Option<&Owner> {
+        self.0.get(&address)
+    }
+
+    /// The address is a member's, and none of these MACs is.
+    pub fn is_foreign(&self, address: IpAddr, macs: &[Mac]) -> bool {
+        self.get(address).is_some_and(|owner| !macs.iter().any(|mac| owner.macs.contains(mac)))
+    }
+}

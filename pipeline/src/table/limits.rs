@@ -1,0 +1,86 @@
+//! Every limit of a bridge: the sides' token pools, and what one worker has of them and of its own.
+
+use rules::Bridge;
+
+use super::bucket::{Pool, Share, Sources};
+
+/// One side's token pools.
+#[derive(Debug, Default)]
+pub struct Pools {
+    /// Broadcast.
+    pub broadcast: Pool,
+    /// Multicast.
+    pub multicast: Pool,
+    /// Frames to unknown destinations.
+    pub unknown: Pool,
+    /// New addresses.
+    pub new: Pool,
+    /// Replies of the bridge.
+    pub answers: Pool,
+    /// Path-MTU errors.
+    pub mtu_errors: Pool,
+}
+
+/// One worker's own limiters of one bridge.
+#[derive(Debug)]
+pub struct Limits {
+    /// Storm buckets by source MAC.
+    pub sources: Sources,
+    /// By side.
+    pub sides: [Shares; 2],
+    /// Path-MTU errors by source address.
+    pub mtu_sources: Sources,
+    /// Path-MTU errors by source MAC.
+    pub mtu_macs: Sources,
+    /// Of the hash that makes a source address a key.
+    pub seed: u64,
+}
+
+/// Source addresses whose path-MTU errors are limited one by one (SPEC D.6).
+const MTU_SOURCES: u32 = 16 << 10;
+
+impl Limits {
+    /// Fresh ones for one of so many workers.
+    pub fn new(bridge: &Bridge, workers: usize, seed: u64) -> Limits {
+        /// Members that reloads may add before their limits get crowded.
+        const TO_COME: u32 = 4096;
+        // every source that passed `learn` has a place: the members and what the table holds
+        let sources = 2 * bridge.macs.capacity + bridge.members.len() as u32 + TO_COME;
+        let share = || Share::of(workers);
+        let shares = || Shares {
+            broadcast: share(),
+            multicast: share(),
+            unknown: share(),
+            new: share(),
+            answers: share(),
+            mtu_errors: share(),
+            mtu_first: share(),
+        };
+        Limits {
+            sources: Sources::new(sources, seed),
+            sides: [shares(), shares()],
+            mtu_sources: Sources::new(MTU_SOURCES, seed),
+            mtu_macs: Sources::new(sources, seed),
+            seed,
+        }
+    }
+}
+
+/// One worker's shares of one side's pools.
+#[derive(Debug)]
+pub struct Shares {
+    /// Of broadcast.
+    pub broadcast: Share,
+    /// Of multicast.
+    pub multicast: Share,
+    /// Of frames to unknown destinations.
+    pub unknown: Share,
+    /// Of new addresses.
+    pub new: Share,
+    /// Of replies.
+    pub answers: Share,
+    /// Of path-MTU errors.
+    pub mtu_errors: Share,
+    /// Of the same, for sources that have drawn none lately.
+    pub mtu_first: Share,
+}

@@ -1,0 +1,240 @@
+//! What a worker has on its way out: frames by port, and what each is for the books.
+
+use crate::base::At;
+use crate::base::reason::{Cause, Reason};
+use crate::frame::buffer::{self, Buffer};
+use crate::io::Io;
+use crate::observe::books::{Books, SideBooks};
+use crate::path::outbox::LocalKind;
+use crate::path::state::Lane;
+use crate::path::verdict::Crossing;
+use crate::plan::Plan;
+
+/// Frames on their way to a port's transmit queue, and what each is.
+#[derive(Debug)]
+pub(super) struct Egress<B> {
+    pub(super) frames: Vec<B>,
+    pub(super) runs: Vec<Run>,
+}
+
+/// Frames one after another that are alike, for the books.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) what: What,
+    frames: usize,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What {
+    /// It came from there.
+    Forwarded(At),
+    /// It is our own, and goes there.
+    Own(LocalKind, At),
+}
+
+/// A frame that the bridge makes itself: untagged bytes, and the priority bits that its tag gets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Made<'a> {
+    pub(super) at: At,
+    pub(super) what: What,
+    pub(super) priority: u16,
+    pub(super) bytes: &'a [u8],
+}
+
+use crate::base::BURST;
+
+/// Frames that wait at a port at the most: a burst, and as many again of our own.
+pub(super) const WAITING: usize = 2 * BURST;
+
+/// All that a worker has on its way out.
+#[derive(Debug)]
+pub(super) struct Exits<B> {
+    /// By port.
+    pub(super) egress: Vec<Egress<B>>,
+    pub(super) discard: Vec<B>,
+}
+
+impl<B: Buffer> Exits<B> {
+    /// The way of nearly every frame: those in front of a burst cross together, and if that is all of them they stay where
+    /// they are, in a list that changes its owner. Nothing waits at any port yet.
+    #[inline(always)]
+    pub(super) fn cross_first(&mut self, burst: &mut Vec<B>, count: usize, crossing: Crossing) {
+        let Crossing { port, from, bytes } = crossing;
+        let Egress { frames, runs } = &mut self.egress[port];
+        debug_assert!(frames.is_empty());
+        if count == burst.len() {
+            std::mem::swap(burst, frames);
+        } else {
+            frames.extend(burst.drain(..count));
+        }
+        runs.push(Run { what: What::Forwarded(from), frames: count, bytes });
+    }
+
+    /// As many frames at the end of a burst that is in reverse cross together.
+    pub(super) fn cross_next(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        books: &mut Books,
+        burst: &mut Vec<B>,
+        count: usize,
+        crossing: Crossing,
+    ) {
+        let Crossing { port, from, bytes } = crossing;
+        if self.egress[port].frames.len() + count > WAITING {
+            self.send(io, books, port);
+        }
+        let Egress { frames, runs } = &mut self.egress[port];
+        frames.extend(burst.drain(burst.len() - count..).rev());
+        runs.push(Run { what: What::Forwarded(from), frames: count, bytes });
+    }
+
+    /// One frame crosses: it joins the run of those before it.
+    #[inline(always)]
+    pub(super) fn cross(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        books: &mut Books,
+        frame: B,
+        crossing: Crossing,
+    ) {
+        let Crossing { port, from, bytes } = crossing;
+        let Egress { frames, runs } = &mut self.egress[port];
+        if let Some(Run { what: What::Forwarded(before), frames: count, bytes: sum }) = runs.last_mut()
+            && *before == from
+            && frames.len() < WAITING
+        {
+            *count += 1;
+            *sum += bytes;
+            frames.push(frame);
+        } else {
+            self.push(io, books, port, frame, What::Forwarded(from), bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn push(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        books: &mut Books,
+        port: usize,
+        frame: B,
+        what: What,
+        bytes: usize,
+    ) {
+        if self.egress[port].frames.len() == WAITING {
+            self.send(io, books, port);
+        }
+        let Egress { frames, runs } = &mut self.egress[port];
+        runs.push(Run { what, frames: 1, bytes });
+        frames.push(frame);
+    }
+
+    /// Puts what the outbox holds on its way. Where it is the fragments of a frame, of this place and priority, the first
+    /// stands for it, and all keep its priority.
+    #[cold]
+    pub(super) fn post(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        plan: &Plan,
+        lane: &mut Lane,
+        whole: Option<(At, u16)>,
+    ) {
+        let Lane { outbox, books, .. } = lane;
+        let (mut from, priority) = whole.unzip();
+        for own in outbox.frames() {
+            let what = from.take().map_or(What::Own(own.kind, own.at), What::Forwarded);
+            let priority = priority.unwrap_or(0);
+            self.make(io, plan, books, Made { at: own.at, what, priority, bytes: &own.bytes });
+        }
+        outbox.clear();
+    }
+
+    /// A frame of our own, tagged for its side, on its way; without a buffer it is lost, and counted.
+    pub(super) fn make(
+        &mut self,
+        io: &mut impl Io<Buffer = B>,
+        plan: &Plan,
+        books: &mut Books,
+        made: Made<'_>,
+    ) {
+        let Made { at, what, priority, bytes } = made;
+        let side = plan.bridge(at).rules.side(at.side);
+        let frame = io
+            .make(bytes)
+            .and_then(|mut frame| buffer::tag(&mut frame, side.tags, priority).then_some(frame));
+        match frame {
+            Some(frame) => {
+                let bytes = frame.bytes().len();
+                self.push(io, books, side.port, frame, what, bytes);
+            }
+            None => refuse(&mut books.sides, what, 1),
+        }
+    }
+
+    /// Sends what waits, and gives back what goes nowhere.
+    pub(super) fn flush(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books) {
+        for port in 0..self.egress.len() {
+            if !self.egress[port].frames.is_empty() {
+                self.send(io, books, port);
+            }
+        }
+        if !self.discard.is_empty() {
+            io.discard(&mut self.discard);
+        }
+    }
+
+    /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
+    /// is dropped.
+    fn send(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize) {
+        let Egress { frames, runs } = &mut self.egress[port];
+        io.transmit(port, frames);
+        // what the queue did not take is the end of what it was offered
+        let mut refused = frames.iter().rev();
+        for run in runs.drain(..).rev() {
+            let (mut left, mut bytes) = (run.frames, run.bytes);
+            for frame in refused.by_ref().take(run.frames) {
+                left -= 1;
+                bytes -= frame.bytes().len();
+            }
+            books.ports[port].transmitted += left as u64;
+            take(&mut books.sides, Run { frames: left, bytes, ..run });
+            refuse(&mut books.sides, run.what, run.frames - left);
+        }
+        io.discard(frames);
+    }
+}
+
+/// Where a frame goes.
+fn destination(what: What) -> At {
+    match what {
+        What::Forwarded(from) => At { side: from.side.other(), ..from },
+        What::Own(_, at) => at,
+    }
+}
+
+/// Books frames that the queue took.
+fn take(sides: &mut [[SideBooks; 2]], Run { what, frames, bytes }: Run) {
+    let at = destination(what);
+    let sides = &mut sides[usize::from(at.bridge)];
+    let counter = match what {
+        What::Forwarded(from) => &mut sides[from.side.index()].forwarded,
+        What::Own(LocalKind::Reply, _) => &mut sides[at.side.index()].replies,
+        What::Own(LocalKind::Probe, _) => &mut sides[at.side.index()].probes,
+        What::Own(LocalKind::Fragment, _) => &mut sides[at.side.index()].fragments,
+    };
+    *counter += frames as u64;
+    let to = &mut sides[at.side.index()];
+    to.transmitted += frames as u64;
+    to.transmitted_bytes += bytes as u64;
+}
+
+/// Books frames that the queue did not take, or that there was no buffer for.
+fn refuse(sides: &mut [[SideBooks; 2]], what: What, frames: usize) {
+    let at = destination(what);
+    let sides = &mut sides[usize::from(at.bridge)];
+    match what {
+        What::Forwarded(from) => sides[from.side.index()].dropped[Reason::TxFull.index()] += frames as u64,
+        What::Own(..) => sides[at.side.index()].causes[Cause::OwnLost.index()] += frames as u64,
+    }
+}

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use pipeline::base::BURST;
 use pipeline::base::time::Time;
-use pipeline::control::plane::Presence;
+use pipeline::control::plane::ControlPlane;
 use pipeline::frame::buffer::Buffer;
 use pipeline::frame::{checksum, icmp6};
 use pipeline::io::Io;
 use pipeline::io::mem::Packet;
-use pipeline::path::control_queue::Noticed;
+use pipeline::path::control_queue::ControlRx;
 use pipeline::plan::Plan;
 use pipeline::worker::Worker;
 use rules::{Admission, Mac, Member, Rate, Resolution, Role, Rules, Side};
@@ -156,7 +156,7 @@ bridges:
     pub(crate) fn open(&self, bursts: &Bursts) -> Result<Bridge, Box<dyn Error>> {
         let plan = Arc::new(Plan::new(self.rules()?, None, &[], SEED));
         let (worker, noticed) = Worker::new(Hopper::default(), plan, self.workers, SEED);
-        let mut bridge = Bridge { worker, noticed, control: Presence::new(SEED, false), now: Time::ZERO };
+        let mut bridge = Bridge { worker, noticed, control: ControlPlane::new(SEED, false), now: Time::ZERO };
         for number in 0..bursts[0].len() {
             bridge.offer(bursts, number);
             bridge.now = bridge.now.after(STEP);
@@ -173,8 +173,8 @@ pub(crate) struct Bridge {
     pub(crate) worker: Worker<Hopper>,
     /// The time of its last poll.
     pub(crate) now: Time,
-    noticed: Noticed,
-    control: Presence,
+    noticed: ControlRx,
+    control: ControlPlane,
 }
 
 impl Bridge {

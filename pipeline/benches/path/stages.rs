@@ -11,8 +11,8 @@ use pipeline::base::reason::Reason;
 use pipeline::base::time::Time;
 use pipeline::frame::buffer::Buffer;
 use pipeline::observe::books::SideBooks;
-use pipeline::path::context::Notes;
-use pipeline::path::control_queue::Notices;
+use pipeline::path::context::FrameContext;
+use pipeline::path::control_queue::ControlTx;
 use pipeline::path::outbox::Outbox;
 use pipeline::path::packet::Arrival;
 use pipeline::path::packet::Packet;
@@ -52,8 +52,8 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
     })?;
 
     let cases = [Case("unicast", FEW, Ipv4, Hot, PASS), Case("broadcast", FEW, Arp, Hot, PASS)];
-    stage(criterion, "guard", STILL, &cases, |Judged { arrival, .. }, _, _, notes| {
-        guard::guard(arrival.bridge, arrival.side(), &arrival.ether, notes)
+    stage(criterion, "guard", STILL, &cases, |Judged { arrival, .. }, _, _, context| {
+        guard::guard(arrival.bridge, arrival.side(), &arrival.ether, context)
     })?;
 
     let cases = [
@@ -64,8 +64,8 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("foreign ARP", FEW, ForeignArp, Hot, Err(Reason::ArpNotWix)),
         Case("IPv4 broadcast", FEW, Ipv4Broadcast, Hot, Err(Reason::L2BroadcastIp)),
     ];
-    stage(criterion, "filter", STILL, &cases, |Judged { arrival, .. }, _, _, notes| {
-        filter::filter(arrival.bridge, &arrival.ether, notes)
+    stage(criterion, "filter", STILL, &cases, |Judged { arrival, .. }, _, _, context| {
+        filter::filter(arrival.bridge, &arrival.ether, context)
     })?;
 
     let stations = [
@@ -73,12 +73,12 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("1,000 learned", SOME, Ipv4, Hot, PASS),
         Case("100,000 learned, cold", MANY, Ipv4, Cold, PASS),
     ];
-    stage(criterion, "learn", STILL, &stations, |Judged { arrival, .. }, limits, _, notes| {
-        learn::learn(arrival.bridge, limits, arrival.side(), arrival.ether.src, arrival.now, notes)
+    stage(criterion, "learn", STILL, &stations, |Judged { arrival, .. }, limits, _, context| {
+        learn::learn(arrival.bridge, limits, arrival.side(), arrival.ether.src, arrival.now, context)
     })?;
-    let cases = [Case("hear ARP", FEW, Arp, Hot, PASS), Case("hear a solicitation", FEW, Nd, Hot, PASS)];
-    stage(criterion, "learn", STILL, &cases, |Judged { arrival, packet, .. }, _, _, notes| {
-        packet.map(|packet| learn::hear(arrival, &packet, notes))
+    let cases = [Case("snoop ARP", FEW, Arp, Hot, PASS), Case("snoop a solicitation", FEW, Nd, Hot, PASS)];
+    stage(criterion, "learn", STILL, &cases, |Judged { arrival, packet, .. }, _, _, context| {
+        packet.map(|packet| learn::snoop(arrival, &packet, context))
     })?;
 
     let cases = [
@@ -97,18 +97,18 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("ARP request, answered", ANSWERING, Arp, Hot, PASS),
         Case("solicitation, answered", ANSWERING, Nd, Hot, PASS),
     ];
-    stage(criterion, "answer", PACED, &cases, |Judged { arrival, packet, .. }, limits, outbox, notes| {
+    stage(criterion, "answer", PACED, &cases, |Judged { arrival, packet, .. }, limits, outbox, context| {
         outbox.clear();
-        packet.and_then(|packet| answer::answer(arrival, &packet, limits, outbox, notes))
+        packet.and_then(|packet| answer::answer(arrival, &packet, limits, outbox, context))
     })?;
 
-    stage(criterion, "forward", STILL, &stations, |Judged { arrival, .. }, limits, _, notes| {
-        forward::forward(arrival.bridge, limits, arrival.side(), arrival.ether.dst, arrival.now, notes)
+    stage(criterion, "forward", STILL, &stations, |Judged { arrival, .. }, limits, _, context| {
+        forward::forward(arrival.bridge, limits, arrival.side(), arrival.ether.dst, arrival.now, context)
     })?;
 
     let cases = [Case("IPv4", FEW, Ipv4, Hot, PASS), Case("IPv6", FEW, Ipv6, Hot, PASS)];
-    stage(criterion, "fit", STILL, &cases, |Judged { arrival, packet, .. }, limits, outbox, notes| {
-        packet.and_then(|packet| fit::fit(arrival, &packet, limits, outbox, notes))
+    stage(criterion, "fit", STILL, &cases, |Judged { arrival, packet, .. }, limits, outbox, context| {
+        packet.and_then(|packet| fit::fit(arrival, &packet, limits, outbox, context))
     })
 }
 
@@ -126,13 +126,13 @@ struct Desk {
     limits: Limits,
     outbox: Outbox,
     books: SideBooks,
-    notices: Notices,
+    control: ControlTx,
 }
 
 impl Desk {
     fn new(limits: Limits) -> Desk {
-        let (notices, _) = Notices::queue(1);
-        Desk { limits, outbox: Outbox::default(), books: SideBooks::default(), notices }
+        let (control, _) = ControlTx::queue(1);
+        Desk { limits, outbox: Outbox::default(), books: SideBooks::default(), control }
     }
 
     #[inline(always)]
@@ -140,13 +140,14 @@ impl Desk {
         &mut self,
         frame: &Judged<'_>,
         now: Time,
-        run: impl Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut Notes<'_>) -> Result<T, Reason>,
+        run: impl Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut FrameContext<'_>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
-        let Desk { limits, outbox, books, notices } = self;
+        let Desk { limits, outbox, books, control } = self;
         let frame = Judged { arrival: Arrival { now, ..frame.arrival }, ..*frame };
         let Arrival { at, ether, .. } = frame.arrival;
-        let mut notes = Notes { books, notices, time: now, port: 0, at: (0, at.side), mac: ether.src };
-        run(&frame, limits, outbox, &mut notes)
+        let mut context =
+            FrameContext { books, control, time: now, port: 0, at: (0, at.side), mac: ether.src };
+        run(&frame, limits, outbox, &mut context)
     }
 
     fn judge<'a>(&mut self, plan: &'a Plan, frame: &'a Frame) -> Result<Judged<'a>, Box<dyn Error>> {
@@ -154,8 +155,8 @@ impl Desk {
         let (at, ether) = admit::admit(port, bytes).map_err(Reason::name)?;
         let arrival = Arrival { bridge: plan.bridge(at), at, ether, now: Time::ZERO };
         let judged = Judged { port, bytes, arrival, packet: Err(Reason::Runt) };
-        let packet = self.pass(&judged, Time::ZERO, |Judged { arrival, .. }, _, _, notes| {
-            filter::filter(arrival.bridge, &arrival.ether, notes)
+        let packet = self.pass(&judged, Time::ZERO, |Judged { arrival, .. }, _, _, context| {
+            filter::filter(arrival.bridge, &arrival.ether, context)
         });
         Ok(Judged { packet, ..judged })
     }
@@ -171,7 +172,7 @@ fn stage<M, T, F>(
 ) -> Result<(), Box<dyn Error>>
 where
     M: Measurement,
-    F: Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut Notes<'_>) -> Result<T, Reason>,
+    F: Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut FrameContext<'_>) -> Result<T, Reason>,
 {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(BURST as u64));

@@ -9,10 +9,10 @@ use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use pipeline::base::BURST;
 use pipeline::observe::books::Books;
 use pipeline::path;
-use pipeline::path::control_queue::Notices;
-use pipeline::path::fast::Gate;
+use pipeline::path::control_queue::ControlTx;
+use pipeline::path::fast::FastPath;
 use pipeline::path::outbox::Outbox;
-use pipeline::path::state::Lane;
+use pipeline::path::state::WorkerState;
 use pipeline::path::verdict::Verdict;
 use pipeline::table::limits::Limits;
 
@@ -120,7 +120,7 @@ fn shortcut<M: Measurement>(
         bencher.iter_batched_ref(
             || bursts[0][walk.step()].clone(),
             |burst| {
-                let taken = Gate::new(plan, 0, now).front(burst).map(|(_, frames)| frames);
+                let taken = FastPath::new(plan, 0, now).front(burst).map(|(_, frames)| frames);
                 assert_eq!(taken, Some(BURST), "{name}: took the shortcut");
             },
             BatchSize::PerIteration,
@@ -137,11 +137,11 @@ fn stages<M: Measurement>(
     mut walk: Walk,
 ) {
     let (plan, now) = (bridge.worker.plan(), bridge.now);
-    let (notices, _) = Notices::queue(1);
-    let mut lane = Lane {
+    let (control, _) = ControlTx::queue(1);
+    let mut state = WorkerState {
         limits: vec![Limits::new(&plan.bridges[0].rules, 1, SEED)],
         books: Books::new(2, 1),
-        notices,
+        control,
         outbox: Outbox::default(),
     };
     group.bench_function(name, |bencher| {
@@ -149,7 +149,7 @@ fn stages<M: Measurement>(
             || bursts[0][walk.step()].clone(),
             |burst| {
                 for frame in burst {
-                    let verdict = path::whole_way(plan, &mut lane, 0, frame, now, &mut ());
+                    let verdict = path::slow_path(plan, &mut state, 0, frame, now, &mut ());
                     assert!(matches!(verdict, Verdict::Forward(_)), "{name}: {verdict:?}");
                 }
             },

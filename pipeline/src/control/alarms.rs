@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
-use crate::control::plane::Tell;
+use crate::control::plane::OperatorEvent;
 use crate::observe::report::EventReport;
 use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
@@ -37,10 +37,10 @@ struct Told {
 
 impl Alarms {
     /// Tells the operator.
-    pub(super) fn tell(&mut self, plan: &Plan, tell: &Tell) {
+    pub(super) fn tell(&mut self, plan: &Plan, tell: &OperatorEvent) {
         match tell {
-            Tell::Event(event) => self.raise(plan, event),
-            Tell::Anycast { bridge, address, why } => {
+            OperatorEvent::Event(event) => self.raise(plan, event),
+            OperatorEvent::Anycast { bridge, address, why } => {
                 let bridge = &plan.bridges[*bridge].rules.name;
                 let what = match why {
                     Anycast::SubnetRouter(prefix) => format!("the subnet-router anycast address of {prefix}"),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use rules::Rules;
 use tracing::info;
 
-use super::workers::{Fleet, Hardware, Losses};
+use super::workers::{Hardware, Losses, Workers};
 use crate::base::time::Time;
 use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
 
@@ -21,7 +21,7 @@ struct Live {
 }
 
 /// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need.
-pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Fleet, Box<dyn Hardware>)> {
+pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers, Box<dyn Hardware>)> {
     let devices: Vec<String> = rules.ports.iter().map(|port| port.device.clone()).collect();
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
@@ -39,8 +39,8 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Fleet, B
     let macs = ports.iter().map(Port::mac).collect();
     // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
     let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
-    let fleet = Fleet::start(rules, macs, move || clock.now(), queues, enter)?;
-    Ok((fleet, Box::new(Live { ports, devices, clock })))
+    let threads = Workers::start(rules, macs, move || clock.now(), queues, enter)?;
+    Ok((threads, Box::new(Live { ports, devices, clock })))
 }
 
 impl Hardware for Live {

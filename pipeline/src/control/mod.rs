@@ -20,11 +20,11 @@ use anyhow::{Context, bail};
 use rules::{Checked, Rules};
 use tracing::{info, warn};
 
-use crate::control::plane::Presence;
+use crate::control::plane::ControlPlane;
 use crate::observe::report::Report;
 use crate::table::fdb::Sweep;
 use alarms::Alarms;
-pub use workers::{Fleet, Hardware};
+pub use workers::{Hardware, Workers};
 
 /// What wakes the control thread.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<R
     // bridged a single frame beside the bridge that has it
     signals::watch(wake.clone()).context("watching for signals")?;
     let _socket = socket::listen(&checked.rules.control, wake)?;
-    let (fleet, hardware) = hardware::start(checked.rules, spare_frames)?;
-    Control::new(file.to_owned(), checked.text, fleet, hardware).run(&wakes)
+    let (workers, hardware) = hardware::start(checked.rules, spare_frames)?;
+    Control::new(file.to_owned(), checked.text, workers, hardware).run(&wakes)
 }
 
 /// The running bridge, as the control thread sees it.
@@ -63,10 +63,10 @@ pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<R
 struct Control {
     file: PathBuf,
     text: String,
-    fleet: Fleet,
+    workers: Workers,
     hardware: Box<dyn Hardware>,
     alarms: Alarms,
-    presence: Presence,
+    plane: ControlPlane,
     sweeps: Vec<Sweep>,
     links: Vec<Option<bool>>,
     started: Instant,
@@ -74,15 +74,15 @@ struct Control {
 
 impl Control {
     /// Takes over a fleet that runs by the rules of `file`, whose text is `text`.
-    fn new(file: PathBuf, text: String, fleet: Fleet, hardware: Box<dyn Hardware>) -> Control {
-        let presence = Presence::new(fleet.seed(), true);
+    fn new(file: PathBuf, text: String, workers: Workers, hardware: Box<dyn Hardware>) -> Control {
+        let plane = ControlPlane::new(workers.seed(), true);
         Control {
             file,
             text,
-            fleet,
+            workers,
             hardware,
             alarms: Alarms::default(),
-            presence,
+            plane,
             sweeps: Vec::new(),
             links: Vec::new(),
             started: Instant::now(),
@@ -91,11 +91,11 @@ impl Control {
 
     /// Runs until a signal ends it; the final books.
     fn run(mut self, wakes: &Receiver<Wake>) -> anyhow::Result<Report> {
-        let rules = &self.fleet.plan().rules;
+        let rules = &self.workers.plan().rules;
         // an error is no news: not started by systemd
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
         info!(
-            generation = self.fleet.plan().generation,
+            generation = self.workers.plan().generation,
             bridges = rules.bridges.len(),
             workers = rules.workers.len(),
             socket = %rules.control.socket.display(),
@@ -104,8 +104,8 @@ impl Control {
         let ended = self.serve(wakes);
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         ended?;
-        let plan = self.fleet.plan().clone();
-        let books = self.fleet.stop()?;
+        let plan = self.workers.plan().clone();
+        let books = self.workers.stop()?;
         self.hardware.drain();
         Ok(Report::new(&plan, &books, &[]))
     }
@@ -135,15 +135,15 @@ impl Control {
     }
 
     fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
-        self.fleet.check()?;
-        let plan = self.fleet.plan().clone();
+        self.workers.check()?;
+        let plan = self.workers.plan().clone();
         let now = self.hardware.now();
         let (mut send, mut tell) = (Vec::new(), Vec::new());
-        for notice in self.fleet.notices() {
-            self.presence.notice(&plan, &notice, &mut send, &mut tell);
+        for notice in self.workers.notices() {
+            self.plane.notice(&plan, &notice, &mut send, &mut tell);
         }
-        self.presence.tick(&plan, now, &mut send, &mut tell);
-        self.fleet.send(send)?;
+        self.plane.tick(&plan, now, &mut send, &mut tell);
+        self.workers.send(send)?;
         tell.iter().for_each(|tell| self.alarms.tell(&plan, tell));
         self.alarms.flush(now);
         self.sweeps.resize_with(plan.bridges.len(), Sweep::default);
@@ -166,7 +166,7 @@ impl Control {
                 (true, _) => {
                     info!(port = port.name, "link is up");
                     if before.is_some() {
-                        self.presence.link_up();
+                        self.plane.link_up();
                     }
                 }
                 (false, _) => {

@@ -14,7 +14,7 @@ use crate::base::time::Time;
 use crate::frame::build::{self, Advertisement};
 use crate::frame::icmp6::{ALL_NODES, OVERRIDE, group_mac};
 use crate::frame::nonce::{self, Nonce};
-use crate::path::control_queue::{Claim, Notice, Probe};
+use crate::path::control_queue::{Claim, ControlMsg, ReturnedProbe};
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
@@ -42,7 +42,7 @@ const MOST_TOLD: usize = 1024;
 
 /// What an operator should hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tell {
+pub enum OperatorEvent {
     /// An event.
     Event(Event),
     /// No Packet Too Big was sent to an anycast source.
@@ -56,9 +56,9 @@ pub enum Tell {
     },
 }
 
-/// The presence of all bridges of the process.
+/// The control plane of all bridges of the process.
 #[derive(Debug)]
-pub struct Presence {
+pub struct ControlPlane {
     seed: u64,
     /// Probes and duplicate address detection are sent: live, and in a replay that asks for them.
     active: bool,
@@ -96,17 +96,17 @@ struct Loops {
     /// The last two intervals' nonces, by side: a probe may come back after the next was sent.
     sent: [[Nonce; 2]; 2],
     /// A probe crossed in this interval.
-    crossed: Option<Probe>,
+    crossed: Option<ReturnedProbe>,
     dirty: u32,
     clean: u32,
     held: Option<Time>,
     holds: u32,
 }
 
-impl Presence {
+impl ControlPlane {
     /// With nothing known. `active`: it probes and looks for duplicates.
-    pub fn new(seed: u64, active: bool) -> Presence {
-        Presence { seed, active, bridges: Vec::new(), swept: None, told: HashMap::new() }
+    pub fn new(seed: u64, active: bool) -> ControlPlane {
+        ControlPlane { seed, active, bridges: Vec::new(), swept: None, told: HashMap::new() }
     }
 
     /// Addresses that bridges could not learn for want of room, by slot.
@@ -115,33 +115,46 @@ impl Presence {
     }
 
     /// Takes in what a worker noticed. What is to be sent and told is appended.
-    pub fn notice(&mut self, plan: &Plan, notice: &Notice, send: &mut Vec<LocalFrame>, tell: &mut Vec<Tell>) {
+    pub fn notice(
+        &mut self,
+        plan: &Plan,
+        notice: &ControlMsg,
+        send: &mut Vec<LocalFrame>,
+        tell: &mut Vec<OperatorEvent>,
+    ) {
         self.bridges.resize_with(plan.bridges.len(), Bridge::default);
         match notice {
-            Notice::Event(event) => tell.push(Tell::Event(*event)),
-            Notice::Heard(slot, about, heard) => {
+            ControlMsg::Event(event) => tell.push(OperatorEvent::Event(*event)),
+            ControlMsg::Snooped(slot, about, heard) => {
                 let bridge = &plan.bridges[*slot];
                 let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
-                if self.bridges[*slot].writer.hear(table, rules, heard) == Change::Conflict {
-                    tell.push(Tell::Event(*about));
+                if self.bridges[*slot].writer.snoop(table, rules, heard) == Change::Conflict {
+                    tell.push(OperatorEvent::Event(*about));
                 }
             }
-            Notice::Anycast(slot, now, address, why) => self.anycast(*slot, *now, *address, *why, tell),
-            Notice::Probe(probe) => self.probe(&plan.bridges[probe.at.0], probe, tell),
-            Notice::Own(claim) => self.own_claim(plan, claim, send, tell),
+            ControlMsg::Anycast(slot, now, address, why) => self.anycast(*slot, *now, *address, *why, tell),
+            ControlMsg::Returned(probe) => self.probe(&plan.bridges[probe.at.0], probe, tell),
+            ControlMsg::Own(claim) => self.own_claim(plan, claim, send, tell),
         }
     }
 
-    fn anycast(&mut self, slot: usize, now: Time, address: Ipv6Addr, why: Anycast, tell: &mut Vec<Tell>) {
+    fn anycast(
+        &mut self,
+        slot: usize,
+        now: Time,
+        address: Ipv6Addr,
+        why: Anycast,
+        tell: &mut Vec<OperatorEvent>,
+    ) {
         self.told.retain(|_, told| now.since(*told) < TELL);
         if self.told.len() < MOST_TOLD && !self.told.contains_key(&(slot, address)) {
             self.told.insert((slot, address), now);
-            tell.push(Tell::Anycast { bridge: slot, address, why });
+            tell.push(OperatorEvent::Anycast { bridge: slot, address, why });
         }
     }
 
     /// Only a probe of the last two intervals counts: whoever replays an older one proves nothing.
-    fn probe(&mut self, bridge: &BridgePlan, probe: &Probe, tell: &mut Vec<Tell>) {
+    fn probe(&mut self, bridge: &BridgePlan, probe: &ReturnedProbe, tell: &mut Vec<OperatorEvent>) {
         let loops = &mut self.bridges[probe.at.0].loops;
         let detection = bridge.nonces.contains(&probe.nonce);
         let ours = loops.sent[probe.sent.index()].contains(&probe.nonce);
@@ -149,27 +162,39 @@ impl Presence {
         let event = |kind| Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac };
         match (ours, probe.sent == probe.at.1) {
             // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
-            _ if detection => tell.push(Tell::Event(event(EventKind::LoopSuspected))),
-            (true, true) => tell.push(Tell::Event(event(EventKind::ProbeReflected))),
+            _ if detection => tell.push(OperatorEvent::Event(event(EventKind::LoopSuspected))),
+            (true, true) => tell.push(OperatorEvent::Event(event(EventKind::ProbeReflected))),
             (true, false) => {
                 loops.crossed = Some(*probe);
-                tell.push(Tell::Event(event(EventKind::LoopSuspected)));
+                tell.push(OperatorEvent::Event(event(EventKind::LoopSuspected)));
             }
-            (false, true) => tell.push(Tell::Event(event(EventKind::Reflected))),
-            (false, false) => tell.push(Tell::Event(event(EventKind::LoopSuspected))),
+            (false, true) => tell.push(OperatorEvent::Event(event(EventKind::Reflected))),
+            (false, false) => tell.push(OperatorEvent::Event(event(EventKind::LoopSuspected))),
         }
     }
 
     /// While we look for duplicates, who claims the address or looks for it too has it. Once it is ours we defend it, now and
     /// then; who only looks is answered by the worker that sees it.
-    fn own_claim(&mut self, plan: &Plan, claim: &Claim, send: &mut Vec<LocalFrame>, tell: &mut Vec<Tell>) {
+    fn own_claim(
+        &mut self,
+        plan: &Plan,
+        claim: &Claim,
+        send: &mut Vec<LocalFrame>,
+        tell: &mut Vec<OperatorEvent>,
+    ) {
         let (slot, side) = claim.at;
         let bridge = &plan.bridges[slot];
         let state = &mut self.bridges[slot];
         if let Some((_, detection @ Detection::Looking(..))) = state.detection.get_mut(&claim.address) {
             *detection = Detection::Duplicate;
             let Claim { time, at, port, mac, .. } = *claim;
-            tell.push(Tell::Event(Event { time, port, at: Some(at), kind: EventKind::OwnDuplicate, mac }));
+            tell.push(OperatorEvent::Event(Event {
+                time,
+                port,
+                at: Some(at),
+                kind: EventKind::OwnDuplicate,
+                mac,
+            }));
             return;
         }
         let defended = state.defended.get(&(claim.address, side)).copied();
@@ -192,7 +217,13 @@ impl Presence {
     }
 
     /// Runs the timers that are due.
-    pub fn tick(&mut self, plan: &Plan, now: Time, send: &mut Vec<LocalFrame>, tell: &mut Vec<Tell>) {
+    pub fn tick(
+        &mut self,
+        plan: &Plan,
+        now: Time,
+        send: &mut Vec<LocalFrame>,
+        tell: &mut Vec<OperatorEvent>,
+    ) {
         self.bridges.resize_with(plan.bridges.len(), Bridge::default);
         let sweep = self.swept.is_none_or(|swept| now.since(swept) >= SWEEP);
         if sweep {
@@ -280,7 +311,7 @@ impl Loops {
         seed: u64,
         now: Time,
         send: &mut Vec<LocalFrame>,
-        tell: &mut Vec<Tell>,
+        tell: &mut Vec<OperatorEvent>,
     ) {
         let Some(interval) = bridge.rules.loops.probe else {
             if self.held.take().is_some() {
@@ -292,7 +323,7 @@ impl Loops {
             return;
         }
         if self.next.is_some() {
-            self.judge(slot, bridge, now, tell);
+            self.settle(slot, bridge, now, tell);
         }
         self.next = Some(now.after(interval));
         self.number += 1;
@@ -311,7 +342,7 @@ impl Loops {
     }
 
     /// Three intervals in a row with a probe across: held. Three clean ones once the hold is over: healed.
-    fn judge(&mut self, slot: usize, bridge: &BridgePlan, now: Time, tell: &mut Vec<Tell>) {
+    fn settle(&mut self, slot: usize, bridge: &BridgePlan, now: Time, tell: &mut Vec<OperatorEvent>) {
         let crossed = self.crossed.take();
         (self.dirty, self.clean) = if crossed.is_some() { (self.dirty + 1, 0) } else { (0, self.clean + 1) };
         let port = bridge.rules.side(Side::Second).port;
@@ -333,13 +364,13 @@ impl Loops {
                 self.held = Some(now.after(hold));
                 self.holds += 1;
                 bridge.tables.hold.hold_flooding(true);
-                tell.push(Tell::Event(event(EventKind::LoopHeld)));
+                tell.push(OperatorEvent::Event(event(EventKind::LoopHeld)));
             }
             Some(until) if now >= until && self.clean >= IN_A_ROW => {
                 self.held = None;
                 self.clean = 0; // whether it stays away shows from here on
                 bridge.tables.hold.hold_flooding(false);
-                tell.push(Tell::Event(event(EventKind::LoopHealed)));
+                tell.push(OperatorEvent::Event(event(EventKind::LoopHealed)));
             }
             // a loop that stayed away as long as the longest hold is a new one
             None if self.clean as u128 * bridge.rules.loops.probe.unwrap_or_default().as_nanos()

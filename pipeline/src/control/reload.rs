@@ -18,7 +18,7 @@ impl Control {
 
     fn try_reload(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
-        let generation = self.fleet.plan().generation;
+        let generation = self.workers.plan().generation;
         let refused = |what: &str| error!(generation, "not reloaded, the rules stay as they were: {what}");
         let checked = match rules::load(&self.file) {
             Ok(checked) => checked,
@@ -27,7 +27,7 @@ impl Control {
                 return Ok(());
             }
         };
-        let fixed = rules::against(&self.fleet.plan().rules, &checked.rules);
+        let fixed = rules::against(&self.workers.plan().rules, &checked.rules);
         if !fixed.is_empty() {
             fixed.iter().for_each(|what| refused(what));
             return Ok(());
@@ -38,11 +38,11 @@ impl Control {
         for missing in super::status::not_yet(&checked.rules) {
             warn!("{missing}");
         }
-        let changes = rules::changes(&self.fleet.plan().rules, &checked.rules);
+        let changes = rules::changes(&self.workers.plan().rules, &checked.rules);
         let lost = |control: &Control| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
         let lost_before = lost(self);
         let swap = Instant::now();
-        self.fleet.adopt(checked.rules)?;
+        self.workers.swap_plan(checked.rules)?;
         let swapped = swap.elapsed();
         let frames_lost = lost(self).saturating_sub(lost_before);
         self.text = checked.text;
@@ -50,7 +50,7 @@ impl Control {
             info!("changed: {change}");
         }
         info!(
-            generation = self.fleet.plan().generation,
+            generation = self.workers.plan().generation,
             changes = changes.len(),
             frames_lost,
             swap_us = swapped.as_micros() as u64,

@@ -9,15 +9,15 @@ use rules::Rules;
 use crate::base::At;
 use crate::base::event::Event;
 use crate::base::time::Time;
-use crate::control::plane::{Presence, Tell};
+use crate::control::plane::{ControlPlane, OperatorEvent};
 use crate::frame::buffer::Buffer;
 use crate::io::mem::{MemIo, Packet};
 use crate::observe::books::Books;
-use crate::path::control_queue::Noticed;
+use crate::path::control_queue::ControlRx;
 use crate::path::outbox::LocalFrame;
 use crate::path::stage::admit;
 use crate::plan::Plan;
-use crate::worker::orders::Adopt;
+use crate::worker::orders::PlanSwap;
 use crate::worker::{Worker, placeholder_mac};
 
 /// How often aged MACs are swept out, as the control thread does it live.
@@ -30,10 +30,10 @@ const SEED: u64 = 0;
 #[derive(Debug)]
 pub struct Replay {
     worker: Worker<MemIo>,
-    queue: Noticed,
-    presence: Presence,
+    queue: ControlRx,
+    plane: ControlPlane,
     send: Vec<LocalFrame>,
-    tell: Vec<Tell>,
+    tell: Vec<OperatorEvent>,
     events: Vec<Event>,
     now: Time,
     swept: Option<Time>,
@@ -60,7 +60,7 @@ impl Replay {
         Replay {
             worker,
             queue,
-            presence: Presence::new(SEED, false),
+            plane: ControlPlane::new(SEED, false),
             send: Vec::new(),
             tell: Vec::new(),
             events: Vec::new(),
@@ -75,7 +75,7 @@ impl Replay {
 
     /// The same with its loop probes and its own duplicate address detection.
     pub fn with_probes(mut self) -> Replay {
-        self.presence = Presence::new(SEED, true);
+        self.plane = ControlPlane::new(SEED, true);
         self
     }
 
@@ -87,7 +87,7 @@ impl Replay {
         self.worker.poll(self.now);
         let plan = Arc::clone(self.worker.plan());
         while let Some(notice) = self.queue.pop() {
-            self.presence.notice(&plan, &notice, &mut self.send, &mut self.tell);
+            self.plane.notice(&plan, &notice, &mut self.send, &mut self.tell);
         }
         self.send_own();
         let mut sent = Vec::new();
@@ -112,7 +112,7 @@ impl Replay {
                 bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
             }
         }
-        self.presence.tick(&plan, self.now, &mut self.send, &mut self.tell);
+        self.plane.tick(&plan, self.now, &mut self.send, &mut self.tell);
         self.send_own();
     }
 
@@ -120,8 +120,8 @@ impl Replay {
         self.worker.send_own(&self.send);
         self.send.clear();
         self.events.extend(self.tell.drain(..).filter_map(|tell| match tell {
-            Tell::Event(event) => Some(event),
-            Tell::Anycast { .. } => None, // counted as a cause
+            OperatorEvent::Event(event) => Some(event),
+            OperatorEvent::Anycast { .. } => None, // counted as a cause
         }));
     }
 
@@ -130,8 +130,8 @@ impl Replay {
         let before = Arc::clone(self.worker.plan());
         let macs = Replay::port_macs(before.ports.len());
         let plan = Arc::new(Plan::new(rules, Some(&before), &macs, SEED));
-        let mut adopt = Adopt::new(plan, &before, 1, SEED);
-        self.worker.adopt(&mut adopt);
+        let mut swap = PlanSwap::new(plan, &before, 1, SEED);
+        self.worker.swap_plan(&mut swap);
     }
 
     /// The rules in force.

@@ -304,12 +304,12 @@ impl Control {
             Question::Members => serde_json::to_string(&self.members()),
             Question::Workers => serde_json::to_string(&self.workers()?),
             Question::Profile => {
-                self.fleet.profile(Some(BURSTS))?;
+                self.workers.profile(Some(BURSTS))?;
                 serde_json::to_string(&serde_json::json!({ "bursts": BURSTS }))
             }
             Question::Stages => serde_json::to_string(&self.stages()?),
             Question::Config => serde_json::to_string(&Config {
-                generation: self.fleet.plan().generation,
+                generation: self.workers.plan().generation,
                 file: self.file.display().to_string(),
                 text: self.text.clone(),
                 uptime_s: self.started.elapsed().as_secs(),
@@ -320,10 +320,10 @@ impl Control {
 
     fn counters(&mut self) -> anyhow::Result<Counters> {
         let mut books = Books::default();
-        for (_, worker) in self.fleet.books()? {
+        for (_, worker) in self.workers.books()? {
             books += &worker;
         }
-        let plan = self.fleet.plan();
+        let plan = self.workers.plan();
         let devices = plan.rules.ports.iter().zip(self.hardware.links()).zip(self.hardware.losses());
         Ok(Counters {
             report: Report::new(plan, &books, &[]),
@@ -339,7 +339,7 @@ impl Control {
     }
 
     fn macs(&self) -> Macs {
-        let plan = self.fleet.plan();
+        let plan = self.workers.plan();
         let now = self.hardware.now();
         let mut macs = Vec::new();
         let mut tables = Vec::new();
@@ -373,8 +373,8 @@ impl Control {
     }
 
     fn neighbours(&self) -> Neighbours {
-        let (plan, now) = (self.fleet.plan(), self.hardware.now());
-        let refused = self.presence.neighbours_refused();
+        let (plan, now) = (self.workers.plan(), self.hardware.now());
+        let refused = self.plane.neighbours_refused();
         let mut all = Neighbours { tables: Vec::new(), neighbours: Vec::new() };
         for (slot, bridge) in plan.bridges.iter().enumerate() {
             let rules = &bridge.rules;
@@ -404,7 +404,7 @@ impl Control {
 
     fn members(&self) -> Vec<MemberStatus> {
         let now = self.hardware.now();
-        let plan = self.fleet.plan();
+        let plan = self.workers.plan();
         let bridges = plan.bridges.iter().filter(|bridge| !bridge.removed);
         bridges
             .flat_map(|bridge| {
@@ -425,7 +425,7 @@ impl Control {
     }
 
     fn workers(&mut self) -> anyhow::Result<Vec<WorkerStatus>> {
-        let (books, waited) = (self.fleet.books()?, self.fleet.waited());
+        let (books, waited) = (self.workers.books()?, self.workers.waited());
         let tsc_hz = self.hardware.tsc_hz();
         let status = |((core, books), waited): ((u16, Books), Option<Duration>)| {
             let nanos = |time: Duration| time.as_nanos() as u64;
@@ -461,7 +461,7 @@ impl Control {
             frames: profile.frames(stage),
         };
         let costs = |profile: &Profile| Stage::VARIANTS.iter().map(|stage| cost(profile, *stage)).collect();
-        let profiles = self.fleet.profile(None)?.into_iter();
+        let profiles = self.workers.profile(None)?.into_iter();
         Ok(profiles
             .map(|(core, profile)| WorkerStages { core, stages: profile.as_deref().map(costs) })
             .collect())

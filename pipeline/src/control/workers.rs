@@ -15,14 +15,14 @@ use crate::io::Io;
 use crate::io::dpdk::in_huge_pages;
 use crate::observe::books::Books;
 use crate::observe::profile::Profile;
-use crate::path::control_queue::{Notice, Noticed};
+use crate::path::control_queue::{ControlMsg, ControlRx};
 use crate::path::outbox::LocalFrame;
 use crate::plan::bridge::BridgePlan;
 use crate::plan::{MOST_BRIDGES, Plan};
 use crate::table::hold::OwnAddress;
 use crate::worker::Worker;
-use crate::worker::idle::Rest;
-use crate::worker::orders::{Adopt, Order, Report};
+use crate::worker::idle::IdleWait;
+use crate::worker::orders::{Order, PlanSwap, WorkerReport};
 
 /// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,19 +63,19 @@ impl Losses {
 }
 
 #[derive(Debug)]
-struct Hand {
+struct WorkerHandle {
     core: u16,
     id: Pid,
     thread: JoinHandle<anyhow::Result<Books>>,
     orders: rtrb::Producer<Order>,
-    reports: rtrb::Consumer<Report>,
-    notices: Noticed,
+    reports: rtrb::Consumer<WorkerReport>,
+    notices: ControlRx,
 }
 
 /// All workers of the process.
 #[derive(Debug)]
-pub struct Fleet {
-    hands: Vec<Hand>,
+pub struct Workers {
+    handles: Vec<WorkerHandle>,
     plan: Arc<Plan>,
     port_macs: Vec<Mac>,
     seed: u64,
@@ -86,7 +86,7 @@ fn spread_out(bridges: &[BridgePlan]) {
     bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
 }
 
-impl Fleet {
+impl Workers {
     /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
     /// what it gives is kept as long as the worker runs.
     pub fn start<I: Io + Send + 'static, Guard>(
@@ -95,14 +95,14 @@ impl Fleet {
         clock: impl Fn() -> Time + Clone + Send + 'static,
         ios: Vec<I>,
         enter: impl Fn(&I, u16) -> anyhow::Result<Guard> + Clone + Send + 'static,
-    ) -> anyhow::Result<Fleet> {
+    ) -> anyhow::Result<Workers> {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let cores = rules.workers.clone();
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
         spread_out(&plan.bridges);
         keep_silent(&plan, 0);
         let workers = cores.len();
-        let mut hands = Vec::with_capacity(workers);
+        let mut handles = Vec::with_capacity(workers);
         for (core, io) in cores.into_iter().zip(ios) {
             let (orders, ordered) = rtrb::RingBuffer::new(4);
             let (reporting, reports) = rtrb::RingBuffer::new(4);
@@ -110,7 +110,7 @@ impl Fleet {
             let (clock, enter, plan) = (clock.clone(), enter.clone(), Arc::clone(&plan));
             let work = move || {
                 let _entered = enter(&io, core)?;
-                if let Err(error) = Rest::wake_promptly() {
+                if let Err(error) = IdleWait::wake_promptly() {
                     warn!(core, "`idle: sleep` adds up to 50 us more to a frame: no exact timers: {error}");
                 }
                 // made here, so that its memory is near its core
@@ -130,9 +130,9 @@ impl Fleet {
                     .unwrap_or_else(|| anyhow!("it ended"))
                     .context(format!("worker on core {core}")));
             };
-            hands.push(Hand { core, id, thread, orders, reports, notices });
+            handles.push(WorkerHandle { core, id, thread, orders, reports, notices });
         }
-        Ok(Fleet { hands, plan, port_macs, seed })
+        Ok(Workers { handles, plan, port_macs, seed })
     }
 
     /// The rules in force.
@@ -142,25 +142,25 @@ impl Fleet {
 
     /// An error where a worker has ended: nobody forwards on its queues any more.
     pub fn check(&self) -> anyhow::Result<()> {
-        match self.hands.iter().find(|hand| hand.thread.is_finished()) {
-            Some(hand) => bail!("the worker on core {} has ended by itself", hand.core),
+        match self.handles.iter().find(|handle| handle.thread.is_finished()) {
+            Some(handle) => bail!("the worker on core {} has ended by itself", handle.core),
             None => Ok(()),
         }
     }
 
     /// What the workers noticed since the last call.
-    pub fn notices(&mut self) -> Vec<Notice> {
-        self.hands
+    pub fn notices(&mut self) -> Vec<ControlMsg> {
+        self.handles
             .iter_mut()
-            .flat_map(|hand| std::iter::from_fn(|| hand.notices.pop()).take(MOST_NOTICES))
+            .flat_map(|handle| std::iter::from_fn(|| handle.notices.pop()).take(MOST_NOTICES))
             .collect()
     }
 
     /// Has the first worker send frames of the bridge's own.
     pub fn send(&mut self, frames: Vec<LocalFrame>) -> anyhow::Result<()> {
-        let Some(hand) = self.hands.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
-        hand.orders.push(Order::Send(frames)).map_err(|_| hand.stuck())?;
-        hand.report().map(drop)
+        let Some(handle) = self.handles.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
+        handle.orders.push(Order::Send(frames)).map_err(|_| handle.stuck())?;
+        handle.report().map(drop)
     }
 
     /// The key of everything that must not be guessed.
@@ -172,11 +172,11 @@ impl Fleet {
     pub fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
         let (ports, bridges) = (self.plan.ports.len(), self.plan.bridges.len());
         self.order(|| Order::Count(Box::new(Books::new(ports, bridges))))?;
-        self.hands
+        self.handles
             .iter_mut()
-            .map(|hand| match hand.report()? {
-                Report::Counted(books) => Ok((hand.core, *books)),
-                _ => Err(hand.confused()),
+            .map(|handle| match handle.report()? {
+                WorkerReport::Counted(books) => Ok((handle.core, *books)),
+                _ => Err(handle.confused()),
             })
             .collect()
     }
@@ -185,11 +185,11 @@ impl Fleet {
     /// its core: workers answer at once, as a silent port brings no bursts.
     pub fn profile(&mut self, bursts: Option<u64>) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
         self.order(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))))?;
-        self.hands
+        self.handles
             .iter_mut()
-            .map(|hand| match hand.report()? {
-                Report::Profiled(profile) => Ok((hand.core, profile)),
-                _ => Err(hand.confused()),
+            .map(|handle| match handle.report()? {
+                WorkerReport::Profiled(profile) => Ok((handle.core, profile)),
+                _ => Err(handle.confused()),
             })
             .collect()
     }
@@ -197,18 +197,18 @@ impl Fleet {
     /// How long each worker, in their order, could have run and another thread had its core; `None` where the kernel does
     /// not say (no `CONFIG_SCHED_INFO`).
     pub fn waited(&self) -> Vec<Option<Duration>> {
-        self.hands.iter().map(Hand::waited).collect()
+        self.handles.iter().map(WorkerHandle::waited).collect()
     }
 
     /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
-    pub fn adopt(&mut self, rules: Rules) -> anyhow::Result<()> {
+    pub fn swap_plan(&mut self, rules: Rules) -> anyhow::Result<()> {
         let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
         if plan.bridges.len() > MOST_BRIDGES {
             bail!(
                 "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"
             );
         }
-        let (before, workers, seed) = (Arc::clone(&self.plan), self.hands.len(), self.seed);
+        let (before, workers, seed) = (Arc::clone(&self.plan), self.handles.len(), self.seed);
         spread_out(&plan.bridges[before.bridges.len()..]);
         keep_silent(&plan, before.bridges.len());
         for (bridge, old) in plan.bridges.iter().zip(&before.bridges) {
@@ -216,9 +216,9 @@ impl Fleet {
                 OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
             }
         }
-        self.order(|| Order::Adopt(Box::new(Adopt::new(Arc::clone(&plan), &before, workers, seed))))?;
-        for hand in &mut self.hands {
-            hand.report()?;
+        self.order(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers, seed))))?;
+        for handle in &mut self.handles {
+            handle.report()?;
         }
         self.plan = plan;
         Ok(())
@@ -228,17 +228,17 @@ impl Fleet {
     pub fn stop(mut self) -> anyhow::Result<Books> {
         self.order(|| Order::Stop)?;
         let mut total = Books::default();
-        for hand in self.hands {
+        for handle in self.handles {
             let ended =
-                hand.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", hand.core))?;
+                handle.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", handle.core))?;
             total += &ended?;
         }
         Ok(total)
     }
 
     fn order(&mut self, order: impl Fn() -> Order) -> anyhow::Result<()> {
-        for hand in &mut self.hands {
-            hand.orders.push(order()).map_err(|_| hand.stuck())?;
+        for handle in &mut self.handles {
+            handle.orders.push(order()).map_err(|_| handle.stuck())?;
         }
         Ok(())
     }
@@ -251,8 +251,8 @@ fn keep_silent(plan: &Plan, from: usize) {
     }
 }
 
-impl Hand {
-    fn report(&mut self) -> anyhow::Result<Report> {
+impl WorkerHandle {
+    fn report(&mut self) -> anyhow::Result<WorkerReport> {
         let since = Instant::now();
         loop {
             if let Ok(report) = self.reports.pop() {

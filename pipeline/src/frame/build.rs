@@ -129,7 +129,7 @@ pub fn dad(frame: &mut Vec<u8>, mac: Mac, target: Ipv6Addr, nonce: Nonce) {
 
 /// Addresses of an answer: from us, to the sender.
 #[derive(Debug, Clone, Copy)]
-pub struct Way<A> {
+pub struct Addresses<A> {
     /// To this MAC: the one that the invoking frame came from.
     pub to: Mac,
     /// From ours.
@@ -141,7 +141,7 @@ pub struct Way<A> {
 }
 
 /// Packet Too Big (SPEC D.2), quoting as much as keeps it within 1280 bytes.
-pub fn packet_too_big(frame: &mut Vec<u8>, way: &Way<Ipv6Addr>, mtu: u16, invoking: &[u8]) {
+pub fn packet_too_big(frame: &mut Vec<u8>, way: &Addresses<Ipv6Addr>, mtu: u16, invoking: &[u8]) {
     let quote = &invoking[..invoking.len().min(MOST_ERROR6 - HEADER6 - ERROR)];
     let length = ERROR + quote.len();
     ether(frame, way.to, way.from, ethertype::IPV6);
@@ -154,7 +154,7 @@ pub fn packet_too_big(frame: &mut Vec<u8>, way: &Way<Ipv6Addr>, mtu: u16, invoki
 }
 
 /// Destination Unreachable, Fragmentation Needed (SPEC D.3), quoting as much as fits in 576 bytes.
-pub fn fragmentation_needed(frame: &mut Vec<u8>, way: &Way<Ipv4Addr>, mtu: u16, invoking: &[u8]) {
+pub fn fragmentation_needed(frame: &mut Vec<u8>, way: &Addresses<Ipv4Addr>, mtu: u16, invoking: &[u8]) {
     /// Precedence 6, internetwork control; the TOS bits are the invoking packet's (RFC 1812 §4.3.2.5).
     const INTERNETWORK_CONTROL: u8 = 0xc0;
     const TOS: u8 = 0x1e;
@@ -170,7 +170,7 @@ pub fn fragmentation_needed(frame: &mut Vec<u8>, way: &Way<Ipv4Addr>, mtu: u16, 
     pad(frame);
 }
 
-fn ipv4(frame: &mut Vec<u8>, way: &Way<Ipv4Addr>, tos: u8, length: usize) {
+fn ipv4(frame: &mut Vec<u8>, way: &Addresses<Ipv4Addr>, tos: u8, length: usize) {
     let at = frame.len();
     frame.extend_from_slice(&[0x45, tos]);
     frame.extend_from_slice(&((20 + length) as u16).to_be_bytes());
@@ -188,7 +188,7 @@ pub fn sum4(frame: &mut [u8], at: usize, field: usize) {
 }
 
 /// The reply to an ICMPv6 echo request with the same identifier, number and data (RFC 4443 §4.2).
-pub fn echo_reply6(frame: &mut Vec<u8>, way: &Way<Ipv6Addr>, request: &[u8]) {
+pub fn echo_reply6(frame: &mut Vec<u8>, way: &Addresses<Ipv6Addr>, request: &[u8]) {
     ether(frame, way.to, way.from, ethertype::IPV6);
     ipv6(frame, way.src, way.dst, TTL, request.len());
     frame.extend_from_slice(&[icmp6::ECHO_REPLY, 0, 0, 0]);
@@ -198,7 +198,7 @@ pub fn echo_reply6(frame: &mut Vec<u8>, way: &Way<Ipv6Addr>, request: &[u8]) {
 }
 
 /// The reply to an ICMP echo request with the same identifier, number and data (RFC 1122 §3.2.2.6).
-pub fn echo_reply4(frame: &mut Vec<u8>, way: &Way<Ipv4Addr>, tos: u8, request: &[u8]) {
+pub fn echo_reply4(frame: &mut Vec<u8>, way: &Addresses<Ipv4Addr>, tos: u8, request: &[u8]) {
     ether(frame, way.to, way.from, ethertype::IPV4);
     ipv4(frame, way, tos, request.len());
     let at = frame.len();

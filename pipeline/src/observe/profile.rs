@@ -1,7 +1,7 @@
 //! Where a worker's time goes, stage by stage: measured only while somebody asks for it.
 //!
 //! The stages are named where they are called, in [`path`](crate::path) and [`worker`](crate::worker), and nowhere else:
-//! both are generic over a [`Probe`], and for the usual one, `()`, all of this is compiled away.
+//! both are generic over a [`StageTimer`], and for the usual one, `()`, all of this is compiled away.
 //!
 //! A reading of the clock costs as much as a short stage takes. What it costs is therefore measured along (two readings in a
 //! row at each look at a port) and taken off each stage. What cannot be taken off: a reading keeps the processor from
@@ -48,7 +48,7 @@ pub enum Stage {
 }
 
 /// Is told when a stage has ended: what went before it belongs to it.
-pub trait Probe {
+pub trait StageTimer {
     /// What went before belongs to no stage.
     fn begin(&mut self);
 
@@ -64,7 +64,7 @@ pub trait Probe {
 }
 
 /// Measures nothing, at no cost.
-impl Probe for () {
+impl StageTimer for () {
     #[inline(always)]
     fn begin(&mut self) {}
 
@@ -131,7 +131,7 @@ pub struct Stopwatch<'a, C> {
 }
 
 impl<'a, C: Fn() -> Time> Stopwatch<'a, C> {
-    /// It runs from the first [`begin`](Probe::begin) on.
+    /// It runs from the first [`begin`](StageTimer::begin) on.
     pub fn new(profile: &'a mut Profile, clock: &'a C) -> Stopwatch<'a, C> {
         Stopwatch { profile, clock, last: Time::ZERO }
     }
@@ -146,7 +146,7 @@ impl<'a, C: Fn() -> Time> Stopwatch<'a, C> {
     }
 }
 
-impl<C: Fn() -> Time> Probe for Stopwatch<'_, C> {
+impl<C: Fn() -> Time> StageTimer for Stopwatch<'_, C> {
     #[inline]
     fn begin(&mut self) {
         self.lap();

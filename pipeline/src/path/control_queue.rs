@@ -10,26 +10,26 @@ use crate::frame::nonce::Nonce;
 use crate::plan::anycast::Anycast;
 use crate::table::bucket::Bucket;
 use crate::table::hold::OwnAddress;
-use crate::table::neighbour::Heard;
+use crate::table::neighbour::Binding;
 
 /// What leaves a worker for the control side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
+pub enum ControlMsg {
     /// An event, to be told.
     Event(Event),
     /// An owner of an address was heard on a bridge, by its slot.
-    Heard(usize, Event, Heard),
+    Snooped(usize, Event, Binding),
     /// No error was sent to this anycast source, on a bridge.
     Anycast(usize, Time, Ipv6Addr, Anycast),
     /// A frame with one of our own MACs and this nonce came back.
-    Probe(Probe),
+    Returned(ReturnedProbe),
     /// Somebody else claims an address of our own, or wants it.
     Own(Claim),
 }
 
 /// A frame of our own that came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
+pub struct ReturnedProbe {
     /// When.
     pub time: Time,
     /// Where it came in.
@@ -59,12 +59,12 @@ pub struct Claim {
     pub looks: bool,
 }
 
-/// The ways of notices out of a worker: one of events, which anybody can draw by the thousand, and one of what the bridge
+/// The ways of messages out of a worker: one of events, which anybody can draw by the thousand, and one of what the bridge
 /// goes by, which they cannot crowd out. Full means lost, and counted: the packet path waits for nobody.
 #[derive(Debug)]
-pub struct Notices {
-    events: rtrb::Producer<Notice>,
-    knowledge: rtrb::Producer<Notice>,
+pub struct ControlTx {
+    events: rtrb::Producer<ControlMsg>,
+    knowledge: rtrb::Producer<ControlMsg>,
     budget: Bucket,
     /// How many were lost.
     pub lost: u64,
@@ -75,28 +75,28 @@ const BUDGET: Rate = Rate { per_second: 4000, burst: 2000 };
 
 /// The other end, in the control thread.
 #[derive(Debug)]
-pub struct Noticed {
-    events: rtrb::Consumer<Notice>,
-    knowledge: rtrb::Consumer<Notice>,
+pub struct ControlRx {
+    events: rtrb::Consumer<ControlMsg>,
+    knowledge: rtrb::Consumer<ControlMsg>,
 }
 
-impl Notices {
-    /// Queues for so many notices each, and their ends.
-    pub fn queue(capacity: usize) -> (Notices, Noticed) {
+impl ControlTx {
+    /// Queues for so many messages each, and their ends.
+    pub fn queue(capacity: usize) -> (ControlTx, ControlRx) {
         let (events, told) = rtrb::RingBuffer::new(capacity);
         let (knowledge, known) = rtrb::RingBuffer::new(capacity);
         (
-            Notices { events, knowledge, budget: Bucket::FULL, lost: 0 },
-            Noticed { events: told, knowledge: known },
+            ControlTx { events, knowledge, budget: Bucket::FULL, lost: 0 },
+            ControlRx { events: told, knowledge: known },
         )
     }
 
     /// Reports something.
-    pub fn push(&mut self, notice: Notice) {
+    pub fn push(&mut self, notice: ControlMsg) {
         let (queue, paid) = match notice {
-            Notice::Event(_) | Notice::Anycast(..) => (&mut self.events, true),
-            Notice::Probe(_) => (&mut self.knowledge, true),
-            Notice::Heard(_, Event { time, .. }, _) | Notice::Own(Claim { time, .. }) => {
+            ControlMsg::Event(_) | ControlMsg::Anycast(..) => (&mut self.events, true),
+            ControlMsg::Returned(_) => (&mut self.knowledge, true),
+            ControlMsg::Snooped(_, Event { time, .. }, _) | ControlMsg::Own(Claim { time, .. }) => {
                 (&mut self.knowledge, self.budget.take(time, BUDGET))
             }
         };
@@ -106,9 +106,9 @@ impl Notices {
     }
 }
 
-impl Noticed {
+impl ControlRx {
     /// The next notice: what the bridge goes by first.
-    pub fn pop(&mut self) -> Option<Notice> {
+    pub fn pop(&mut self) -> Option<ControlMsg> {
         self.knowledge.pop().or_else(|_| self.events.pop()).ok()
     }
 }

@@ -1,7 +1,7 @@
-//! The shortcut of the fast path (`path.rs` says what the whole way is): a frame that every stage would let through
+//! The shortcut of the fast path (`path.rs` says what the slow path is): a frame that every stage would let through
 //! without a second look. It has one tag or none on both sides, carries plain TCP, UDP or ESP between two stations that are
 //! known and where they should be, and fits. Nothing is written before the last of that is sure, and whatever is in
-//! doubt takes the whole way. A property test holds the two to be equal.
+//! doubt takes the slow path. A property test holds the two to be equal.
 
 use rules::{Mac, Side};
 
@@ -12,14 +12,14 @@ use crate::frame::buffer::Buffer;
 use crate::frame::ether::{HEADER, MIN_FRAME, TAG, ethertype};
 use crate::plan::Plan;
 use crate::plan::bridge::BridgePlan;
-use crate::plan::fast::Shortcut;
+use crate::plan::fast::FastRules;
 use crate::plan::ports::PortMap;
-use crate::table::fdb::{Glance, Known, Learned};
-use crate::table::static_fdb::{Look, Seen};
+use crate::table::fdb::{FdbLookup, FdbView, Learned};
+use crate::table::static_fdb::{StaticHit, StaticView};
 
 /// Layer-2 header with one tag.
 const TAGGED: usize = HEADER + TAG;
-/// A shorter frame takes the whole way: what follows is looked at without further ado.
+/// A shorter frame takes the slow path: what follows is looked at without further ado.
 const SEEN: usize = MIN_FRAME;
 
 /// In a MAC's first byte: not one station.
@@ -33,70 +33,70 @@ const PRIORITY: u16 = u16::from_ne_bytes([0xf0, 0]);
 /// Where the frames of one burst may take the shortcut. It remembers what the last frame's tag led to, as the next one
 /// mostly has the same.
 #[derive(Debug)]
-pub struct Gate<'a> {
+pub struct FastPath<'a> {
     plan: &'a Plan,
     port: Option<&'a PortMap>,
     now: Time,
-    way: Option<Way<'a>>,
+    direction: Option<Direction<'a>>,
 }
 
 /// From one side to the other.
 #[derive(Debug, Clone, Copy)]
-struct Way<'a> {
+struct Direction<'a> {
     from: At,
     bridge: &'a BridgePlan,
-    pins: Look<'a>,
-    rules: Shortcut,
-    macs: Glance<'a>,
+    static_fdb: StaticView<'a>,
+    rules: FastRules,
+    macs: FdbView<'a>,
     now: Time,
 }
 
-impl<'a> Gate<'a> {
+impl<'a> FastPath<'a> {
     /// For a burst that a port received now.
     #[inline]
-    pub fn new(plan: &'a Plan, port: usize, now: Time) -> Gate<'a> {
-        Gate { plan, port: plan.ports.get(port), now, way: None }
+    pub fn new(plan: &'a Plan, port: usize, now: Time) -> FastPath<'a> {
+        FastPath { plan, port: plan.ports.get(port), now, direction: None }
     }
 
     /// Takes the frames in front of a burst that can all go the way of the first one: how many, and as one crossing with
     /// all their bytes.
     #[inline]
     pub fn front<B: Buffer>(&mut self, burst: &mut [B]) -> Option<(Crossing, usize)> {
-        let way = self.way(burst.first()?.bytes())?;
-        if way.macs.is_large() {
-            way.prefetch(burst);
+        let direction = self.direction(burst.first()?.bytes())?;
+        if direction.macs.is_large() {
+            direction.prefetch(burst);
         }
-        way.cross_all(burst.iter_mut())
+        direction.cross_all(burst.iter_mut())
     }
 
-    /// [`Gate::front`] for a burst that is in reverse.
+    /// [`FastPath::front`] for a burst that is in reverse.
     #[inline]
     pub fn back(&mut self, burst: &mut [impl Buffer]) -> Option<(Crossing, usize)> {
-        let way = self.way(burst.last()?.bytes())?;
-        way.cross_all(burst.iter_mut().rev())
+        let direction = self.direction(burst.last()?.bytes())?;
+        direction.cross_all(burst.iter_mut().rev())
     }
 
     /// Takes the shortcut with one frame, or `None` and nothing done.
     #[inline]
     pub fn cross(&mut self, frame: &mut impl Buffer) -> Option<Crossing> {
-        let way = self.way(frame.bytes())?;
-        let bytes = match way.rules.tag {
-            Some(_) => way.cross::<TAGGED>(frame)?,
-            None => way.cross::<HEADER>(frame)?,
+        let direction = self.direction(frame.bytes())?;
+        let bytes = match direction.rules.tag {
+            Some(_) => direction.cross::<TAGGED>(frame)?,
+            None => direction.cross::<HEADER>(frame)?,
         };
-        Some(Crossing { port: way.rules.port, from: way.from, bytes })
+        Some(Crossing { port: direction.rules.port, from: direction.from, bytes })
     }
 
-    /// The way of a frame by its tag.
+    /// The direction of a frame, by its tag.
     #[inline(always)]
-    fn way(&mut self, frame: &[u8]) -> Option<Way<'a>> {
+    fn direction(&mut self, frame: &[u8]) -> Option<Direction<'a>> {
         let head: &[u8; SEEN] = frame.first_chunk()?;
         if head[0] & GROUP != 0 {
             return None; // of no use in a storm
         }
         let tag = Some(tag(head)).filter(|_| [head[12], head[13]] == ethertype::CTAG.to_be_bytes());
-        if let Some(way) = self.way.filter(|way| way.rules.tag == tag) {
-            return Some(way);
+        if let Some(direction) = self.direction.filter(|direction| direction.rules.tag == tag) {
+            return Some(direction);
         }
         let port = self.port?;
         let from = match tag {
@@ -104,16 +104,16 @@ impl<'a> Gate<'a> {
             None => port.untagged()?,
         };
         let bridge = self.plan.bridge(from);
-        let macs = bridge.tables.macs.glance(self.now, &bridge.rules.macs);
-        self.way = Some(Way {
+        let macs = bridge.tables.macs.view(self.now, &bridge.rules.macs);
+        self.direction = Some(Direction {
             from,
             bridge,
-            pins: bridge.pins.look(),
-            rules: *bridge.shortcut(from.side),
+            static_fdb: bridge.static_fdb.view(),
+            rules: *bridge.fast(from.side),
             macs,
             now: self.now,
         });
-        self.way
+        self.direction
     }
 }
 
@@ -129,7 +129,7 @@ fn addresses(head: &[u8; SEEN]) -> (Mac, Mac) {
     (Mac::from_u64(dst), Mac::from_u64(src))
 }
 
-impl Way<'_> {
+impl Direction<'_> {
     /// Asks for all addresses of a burst, so that their cache lines come side by side, and while the headers are judged.
     #[inline(never)]
     fn prefetch<B: Buffer>(&self, burst: &[B]) {
@@ -167,7 +167,7 @@ impl Way<'_> {
         (frames, bytes)
     }
 
-    /// Takes this way with a frame, if every stage would let it through; `L3` is where its packet begins. Its length.
+    /// Lets a frame cross, if every stage would let it through; `L3` is where its packet begins. Its length.
     #[inline(always)]
     fn cross<const L3: usize>(&self, frame: &mut impl Buffer) -> Option<usize> {
         if !frame.is_whole() {
@@ -192,7 +192,10 @@ impl Way<'_> {
         }
         let here = self.known(src, self.from.side);
         let there = self.known(dst, self.from.side.other());
-        if here == Known::No || there == Known::No || (here == Known::Stale && !self.refresh(src)) {
+        if here == FdbLookup::Miss
+            || there == FdbLookup::Miss
+            || (here == FdbLookup::HitStale && !self.refresh(src))
+        {
             return None;
         }
         if L3 == TAGGED {
@@ -206,12 +209,12 @@ impl Way<'_> {
 
     /// Whether a station is on a side: pinned to it, or learned.
     #[inline(always)]
-    fn known(&self, mac: Mac, side: Side) -> Known {
-        match self.pins.seen_from(mac, side) {
-            Seen::Here => Known::Fresh,
-            Seen::Unlisted if self.rules.learned => self.macs.known(mac, side),
-            Seen::Roaming => self.macs.known(mac, side),
-            Seen::Unlisted | Seen::Elsewhere => Known::No,
+    fn known(&self, mac: Mac, side: Side) -> FdbLookup {
+        match self.static_fdb.lookup_from(mac, side) {
+            StaticHit::Here => FdbLookup::Hit,
+            StaticHit::Unlisted if self.rules.learned => self.macs.known(mac, side),
+            StaticHit::Roaming => self.macs.known(mac, side),
+            StaticHit::Unlisted | StaticHit::Elsewhere => FdbLookup::Miss,
         }
     }
 
@@ -236,7 +239,7 @@ const EXTREME: u64 = 0x00_e02b_0000;
 
 /// No options, no fragment, whole, its checksum right, from and to hosts, TCP, UDP or ESP and nobody's DHCP.
 #[inline(always)]
-fn ipv4(rules: &Shortcut, b: &[u8; 24], carried: usize) -> bool {
+fn ipv4(rules: &FastRules, b: &[u8; 24], carried: usize) -> bool {
     /// Version and header length, MF and the fragment's offset: the first eight bytes that must be as in `FIRST`.
     const MASK: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x3f, 0xff]);
     const FIRST: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
@@ -280,7 +283,7 @@ fn eight<const N: usize>(b: &[u8; N], at: usize) -> u64 {
 
 /// No extension header, whole, from and to hosts (their upper half is neither zero nor a group's), TCP, UDP or ESP.
 #[inline(always)]
-fn ipv6(rules: &Shortcut, b: &[u8; 44], carried: usize) -> bool {
+fn ipv6(rules: &FastRules, b: &[u8; 44], carried: usize) -> bool {
     let length = usize::from(u16::from_be_bytes([b[4], b[5]]));
     let host = |at: usize| b[at] != 0xff && eight(b, at) != 0;
     let whole = (b[0] >> 4 == 6) & (length >= 8) & (40 + length <= carried);
@@ -290,7 +293,7 @@ fn ipv6(rules: &Shortcut, b: &[u8; 44], carried: usize) -> bool {
 /// By protocol and ports: nothing that another stage looks into. (DHCP's ports are nothing to TCP or ESP, but hardly any
 /// frame of theirs has them.)
 #[inline(always)]
-fn passes(rules: &Shortcut, protocol: u8, ports: u32) -> bool {
+fn passes(rules: &FastRules, protocol: u8, ports: u32) -> bool {
     let plain = rules.plain.checked_shr(protocol.into()).unwrap_or(0) & 1 != 0;
     plain && (!may_be_dhcp(ports) || !is_dhcp(ports.to_ne_bytes()))
 }

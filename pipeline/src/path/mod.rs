@@ -1,4 +1,4 @@
-//! The packet's way. `judge` is the map: the stages in order, one call a line, each with the name that
+//! The packet's way. `run_stages` is the map: the stages in order, one call a line, each with the name that
 //! [`show workers --stages`](crate::observe::profile) times it by.
 //!
 //! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
@@ -23,23 +23,23 @@ use crate::base::time::Time;
 use crate::frame::buffer::{self, Buffer};
 use crate::frame::ether::{self, Ether};
 use crate::observe::books::SideBooks;
-use crate::observe::profile::{Probe, Stage};
+use crate::observe::profile::{Stage, StageTimer};
 use crate::plan::Plan;
 use crate::table::limits::Limits;
-use context::Notes;
-use control_queue::Notice;
-use fast::Gate;
+use context::FrameContext;
+use control_queue::ControlMsg;
+use fast::FastPath;
 use outbox::Outbox;
 use packet::Arrival;
 use stage::answer::Answer;
 use stage::fit::Fit;
 use stage::{admit, answer, filter, fit, forward, guard, learn, police};
-use state::Lane;
+use state::WorkerState;
 use verdict::{Crossing, Verdict};
 
 /// How a frame may cross.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Passage {
     /// As it is.
     Whole,
     /// As the fragments in the outbox.
@@ -50,28 +50,29 @@ enum Way {
 
 /// Whether and how one side's frame may cross, stage by stage.
 #[inline(always)]
-fn judge(
+fn run_stages(
     arrival: &Arrival<'_>,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
-    probe: &mut impl Probe,
-) -> Result<Way, Reason> {
+    context: &mut FrameContext<'_>,
+    timer: &mut impl StageTimer,
+) -> Result<Passage, Reason> {
     let Arrival { bridge, ether, now, .. } = arrival;
     let side = arrival.side();
-    probe.stage(Stage::Guard, guard::guard(bridge, side, ether, notes))?; // reserved addresses, loops, our own MACs
-    let packet = probe.stage(Stage::Filter, filter::filter(bridge, ether, notes))?; // what an exchange lets through
-    probe.stage(Stage::Learn, learn::learn(bridge, limits, side, ether.src, *now, notes))?; // who may speak, and where
-    probe.stage(Stage::Police, police::police(bridge, limits, side, (ether.dst, ether.src), *now))?; // storms
-    learn::hear(arrival, &packet, notes); // whose address is whose
-    probe.frames(Stage::Hear, 1);
-    if probe.stage(Stage::Answer, answer::answer(arrival, &packet, limits, outbox, notes))? == Answer::Done {
-        return Ok(Way::Answered); // for ourselves, or on behalf of a member
+    timer.stage(Stage::Guard, guard::guard(bridge, side, ether, context))?; // reserved addresses, loops, our own MACs
+    let packet = timer.stage(Stage::Filter, filter::filter(bridge, ether, context))?; // what an exchange lets through
+    timer.stage(Stage::Learn, learn::learn(bridge, limits, side, ether.src, *now, context))?; // who may speak, and where
+    timer.stage(Stage::Police, police::police(bridge, limits, side, (ether.dst, ether.src), *now))?; // storms
+    learn::snoop(arrival, &packet, context); // whose address is whose
+    timer.frames(Stage::Hear, 1);
+    if timer.stage(Stage::Answer, answer::answer(arrival, &packet, limits, outbox, context))? == Answer::Done
+    {
+        return Ok(Passage::Answered); // for ourselves, or on behalf of a member
     }
-    probe.stage(Stage::Forward, forward::forward(bridge, limits, side, ether.dst, *now, notes))?; // where the destination is
-    match probe.stage(Stage::Fit, fit::fit(arrival, &packet, limits, outbox, notes))? {
-        Fit::Whole => Ok(Way::Whole), // the egress MTU
-        Fit::Fragments => Ok(Way::Fragments),
+    timer.stage(Stage::Forward, forward::forward(bridge, limits, side, ether.dst, *now, context))?; // where the destination is
+    match timer.stage(Stage::Fit, fit::fit(arrival, &packet, limits, outbox, context))? {
+        Fit::Whole => Ok(Passage::Whole), // the egress MTU
+        Fit::Fragments => Ok(Passage::Fragments),
     }
 }
 
@@ -80,56 +81,56 @@ fn judge(
 #[inline(always)]
 pub fn run(
     plan: &Plan,
-    lane: &mut Lane,
-    gate: &mut Gate<'_>,
+    state: &mut WorkerState,
+    fast: &mut FastPath<'_>,
     port: usize,
     frame: &mut impl Buffer,
     now: Time,
-    probe: &mut impl Probe,
+    timer: &mut impl StageTimer,
 ) -> Verdict {
-    match gate.cross(frame) {
+    match fast.cross(frame) {
         Some(crossing) => {
-            lane.books.received(crossing.from, 1, crossing.bytes);
-            probe.stage(Stage::Shortcut, Verdict::Forward(crossing))
+            state.books.received(crossing.from, 1, crossing.bytes);
+            timer.stage(Stage::Shortcut, Verdict::Forward(crossing))
         }
-        None => whole_way(plan, lane, port, frame, now, probe),
+        None => slow_path(plan, state, port, frame, now, timer),
     }
 }
 
 /// [`run`] without the shortcut, which must not differ from it in anything but speed.
 #[inline(never)]
-pub fn whole_way(
+pub fn slow_path(
     plan: &Plan,
-    lane: &mut Lane,
+    state: &mut WorkerState,
     port: usize,
     frame: &mut impl Buffer,
     now: Time,
-    probe: &mut impl Probe,
+    timer: &mut impl StageTimer,
 ) -> Verdict {
-    let (at, ether) = match probe.stage(Stage::Admit, admitted(plan, port, frame)) {
+    let (at, ether) = match timer.stage(Stage::Admit, admitted(plan, port, frame)) {
         Ok(admitted) => admitted,
-        Err(reason) => return stray(lane, port, frame, reason, now),
+        Err(reason) => return stray(state, port, frame, reason, now),
     };
     let bridge = plan.bridge(at);
     let slot = usize::from(at.bridge);
-    let Lane { limits, books, notices, outbox } = lane;
+    let WorkerState { limits, books, control, outbox } = state;
     let books: &mut SideBooks = &mut books.sides[slot][at.side.index()];
     books.received += 1;
     books.received_bytes += frame.bytes().len() as u64;
     let arrival = Arrival { bridge, at, ether, now };
-    let mut notes = Notes { books, notices, time: now, port, at: (slot, at.side), mac: ether.src };
-    let judged = judge(&arrival, &mut limits[slot], outbox, &mut notes, probe);
+    let mut context = FrameContext { books, control, time: now, port, at: (slot, at.side), mac: ether.src };
+    let judged = run_stages(&arrival, &mut limits[slot], outbox, &mut context, timer);
     let (ingress, egress) = (bridge.rules.side(at.side), bridge.rules.side(at.side.other()));
     let outcome = judged.and_then(|way| match way {
-        Way::Whole if !buffer::retag(frame, ingress.tags, egress.tags) => Err(Reason::NoHeadroom),
+        Passage::Whole if !buffer::retag(frame, ingress.tags, egress.tags) => Err(Reason::NoHeadroom),
         way => Ok(way),
     });
     match outcome {
-        Ok(Way::Whole) => {
+        Ok(Passage::Whole) => {
             Verdict::Forward(Crossing { port: egress.port, from: at, bytes: frame.bytes().len() })
         }
-        Ok(Way::Fragments) => Verdict::Fragments { from: at },
-        Ok(Way::Answered) => {
+        Ok(Passage::Fragments) => Verdict::Fragments { from: at },
+        Ok(Passage::Answered) => {
             books.answered += 1;
             Verdict::Done
         }
@@ -151,14 +152,14 @@ fn admitted<'a>(plan: &Plan, port: usize, frame: &'a impl Buffer) -> Result<(At,
 /// A frame of no side ends in the port's books. What is reserved is called so there too: real BPDUs are untagged
 /// (SPEC F23).
 #[cold]
-fn stray(lane: &mut Lane, port: usize, frame: &impl Buffer, reason: Reason, now: Time) -> Verdict {
+fn stray(state: &mut WorkerState, port: usize, frame: &impl Buffer, reason: Reason, now: Time) -> Verdict {
     let mut counted = reason;
     if let Some((dst, src)) = ether::addresses(frame.bytes()).filter(|_| reason != Reason::Runt) {
         counted = guard::reserved(dst).unwrap_or(reason);
         if let Some(kind) = guard::bpdu(dst) {
-            lane.notices.push(Notice::Event(Event { time: now, port, at: None, kind, mac: src }));
+            state.control.push(ControlMsg::Event(Event { time: now, port, at: None, kind, mac: src }));
         }
     }
-    lane.books.ports[port].dropped[counted.index()] += 1;
+    state.books.ports[port].dropped[counted.index()] += 1;
     Verdict::Done
 }

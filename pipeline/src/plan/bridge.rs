@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rules::{Bridge, Mac, Side, Tags};
 
 use super::anycast::{Anycast, anycast};
-use super::fast::Shortcut;
+use super::fast::FastRules;
 use super::owners::Owners;
 use crate::base::time::Time;
 use crate::frame::icmp6;
@@ -14,7 +14,7 @@ use crate::frame::nonce::{self, Nonce};
 use crate::table::Tables;
 use crate::table::fdb::Place;
 use crate::table::hold::OwnAddress;
-use crate::table::static_fdb::{Pin, Pins};
+use crate::table::static_fdb::{StaticEntry, StaticFdb};
 
 /// One bridge, ready.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct BridgePlan {
     /// The bridge's own MAC on each side.
     pub own: [Mac; 2],
     /// The members' MACs.
-    pub pins: Pins,
+    pub static_fdb: StaticFdb,
     /// The members' addresses, and whose each is.
     pub owners: Owners,
     /// The bridge's own link-local address on each side: from that side's MAC.
@@ -34,7 +34,7 @@ pub struct BridgePlan {
     /// What our own duplicate address detection carries on each side (RFC 7527).
     pub nonces: [Nonce; 2],
     /// The way of most frames, by the side that they come from.
-    shortcuts: [Shortcut; 2],
+    fast: [FastRules; 2],
     /// What survives a reload.
     pub tables: Arc<Tables>,
 }
@@ -49,11 +49,11 @@ impl BridgePlan {
         });
         let nonces = Side::BOTH.map(|side| nonce::keyed(seed, own[side.index()], 0));
         BridgePlan {
-            shortcuts: Side::BOTH.map(|side| Shortcut::new(&rules, side)),
+            fast: Side::BOTH.map(|side| FastRules::new(&rules, side)),
             nonces,
             own,
             link_local: own.map(icmp6::link_local),
-            pins: Pins::new(&rules.members, own),
+            static_fdb: StaticFdb::new(&rules.members, own),
             owners: Owners::new(&rules),
             tables,
             removed: false,
@@ -76,24 +76,24 @@ impl BridgePlan {
             rules: self.rules.clone(),
             removed: true,
             own: self.own,
-            pins: self.pins.clone(),
+            static_fdb: self.static_fdb.clone(),
             owners: self.owners.clone(),
             link_local: self.link_local,
             nonces: self.nonces,
-            shortcuts: Side::BOTH.map(|side| Shortcut::new(&self.rules, side)),
+            fast: Side::BOTH.map(|side| FastRules::new(&self.rules, side)),
             tables: Arc::clone(&self.tables),
         }
     }
 
     /// The way of most frames that come in on a side.
     #[inline]
-    pub(crate) fn shortcut(&self, side: Side) -> &Shortcut {
-        &self.shortcuts[side.index()]
+    pub(crate) fn fast(&self, side: Side) -> &FastRules {
+        &self.fast[side.index()]
     }
 
     /// The side that a MAC is on: where it is pinned, or was last heard.
     pub fn side_of(&self, mac: Mac, now: Time) -> Option<Side> {
-        if let Some(Pin::To(side)) = self.pins.get(mac) {
+        if let Some(StaticEntry::To(side)) = self.static_fdb.get(mac) {
             return Some(side);
         }
         match self.tables.macs.lookup(mac, now, &self.rules.macs) {

@@ -10,7 +10,7 @@ const ESP: u8 = 50;
 
 /// What the shortcut needs to know of a side, all in one place.
 #[derive(Debug, Clone, Copy)]
-pub struct Shortcut {
+pub struct FastRules {
     /// Broadcast addresses of the first peering prefixes, in the order of a frame's bytes; 0 where there are fewer.
     pub(crate) broadcasts: [u32; 2],
     /// IPv4 has a shortcut: there are no more broadcast addresses than that.
@@ -29,9 +29,9 @@ pub struct Shortcut {
     pub(crate) plain: u64,
 }
 
-impl Shortcut {
+impl FastRules {
     /// From this side to the other.
-    pub fn new(rules: &Bridge, side: Side) -> Shortcut {
+    pub fn new(rules: &Bridge, side: Side) -> FastRules {
         let (from, to) = (rules.side(side), rules.side(side.other()));
         let tags = match (from.tags, to.tags) {
             (Tags::Single(from), Tags::Single(to)) => Some((Some(from.get()), to.get())),
@@ -46,7 +46,7 @@ impl Shortcut {
         let broadcasts = || rules.peering4.iter().filter(|prefix| prefix.prefix_len() <= 30);
         let broadcast =
             |n: usize| broadcasts().nth(n).map_or(0, |prefix| prefix.broadcast().to_bits().to_be());
-        Shortcut {
+        FastRules {
             broadcasts: [broadcast(0), broadcast(1)],
             ipv4: broadcasts().count() <= 2,
             room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),

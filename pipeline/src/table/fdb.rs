@@ -40,7 +40,7 @@ const STAMPS: u64 = 1 << 14;
 const AHEAD: u64 = 255;
 
 /// Ticks beyond the start of a sweep until a stamp that it left could be misread: 432 s.
-const UNTIL_HORIZON: u64 = STAMPS - AHEAD - 1 - tick_of(Time::from_nanos(nanos(MacTable::LONGEST)));
+const UNTIL_HORIZON: u64 = STAMPS - AHEAD - 1 - tick_of(Time::from_nanos(nanos(Fdb::LONGEST)));
 
 /// Words of a set, which is one cache line. (The model checker tries every order of steps: it gets fewer.)
 const WAYS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -56,7 +56,7 @@ const TRIES: usize = 8;
 /// stamp does not say (its own remainder, and the sights in the same tick that did not renew it).
 #[inline]
 fn silent(ticks: u64, limit: Duration) -> bool {
-    ticks * nanos(TICK) >= nanos(limit.min(MacTable::LONGEST)) + nanos(TICK)
+    ticks * nanos(TICK) >= nanos(limit.min(Fdb::LONGEST)) + nanos(TICK)
 }
 
 #[inline]
@@ -272,7 +272,7 @@ pub struct Sweep {
 }
 
 /// The table. Shared by reference; every method may be called by any thread at any time.
-pub struct MacTable {
+pub struct Fdb {
     sets: Box<[Set]>,
     key: HashKey,
     capacity: u32,
@@ -284,8 +284,8 @@ pub struct MacTable {
 
 /// The table as a burst of frames sees it, its time and rules looked up once. For as long as the burst lasts.
 #[derive(Debug, Clone, Copy)]
-pub struct Glance<'a> {
-    table: &'a MacTable,
+pub struct FdbView<'a> {
+    table: &'a Fdb,
     tick: u64,
     /// An address silent for so many ticks is forgotten.
     age: u64,
@@ -293,32 +293,32 @@ pub struct Glance<'a> {
 
 /// What is known of an address on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum FdbLookup {
     /// It is not there, or not to be used.
-    No,
+    Miss,
     /// It is there, and was not heard in this tick yet.
-    Stale,
+    HitStale,
     /// It is there and was heard in this tick: learning it would write nothing.
-    Fresh,
+    Hit,
 }
 
-impl Glance<'_> {
+impl FdbView<'_> {
     /// Whether an address is on this side.
     #[inline(always)]
-    pub fn known(&self, mac: Mac, side: Side) -> Known {
+    pub fn known(&self, mac: Mac, side: Side) -> FdbLookup {
         let (word, fresh) = (self.home(mac), Word::heard(mac, side, self.tick));
         // a free slot looks like that of no address
         if word == fresh && word != Word::FREE {
-            Known::Fresh
+            FdbLookup::Hit
         } else if word.0 ^ fresh.0 < STAMPS && word != Word::FREE && word.age(self.tick) < self.age {
             // the stamp is the lowest of a word's bits: nothing else differs
-            Known::Stale
+            FdbLookup::HitStale
         } else {
             self.seek(mac, side)
         }
     }
 
-    /// An address that is [`Known::Stale`] was heard again; false where it is not what it was any more, or not where it
+    /// An address that is [`FdbLookup::HitStale`] was heard again; false where it is not what it was any more, or not where it
     /// mostly is.
     #[inline]
     pub fn refresh(&self, mac: Mac, side: Side) -> bool {
@@ -360,38 +360,38 @@ impl Glance<'_> {
     /// Looks everywhere.
     #[cold]
     #[inline(never)]
-    fn seek(&self, mac: Mac, side: Side) -> Known {
+    fn seek(&self, mac: Mac, side: Side) -> FdbLookup {
         match self.table.word(mac) {
-            Some(word) if word == Word::heard(mac, side, self.tick) => Known::Fresh,
+            Some(word) if word == Word::heard(mac, side, self.tick) => FdbLookup::Hit,
             Some(word) if word.side() == side && !word.is_quarantined() && word.age(self.tick) < self.age => {
-                Known::Stale
+                FdbLookup::HitStale
             }
-            _ => Known::No,
+            _ => FdbLookup::Miss,
         }
     }
 }
 
-impl fmt::Debug for MacTable {
+impl fmt::Debug for Fdb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = Side::BOTH.map(|side| self.count(side));
-        f.debug_struct("MacTable")
+        f.debug_struct("Fdb")
             .field("capacity", &self.capacity)
             .field("counts", &counts)
             .finish_non_exhaustive()
     }
 }
 
-impl MacTable {
+impl Fdb {
     /// The longest `age` and `move_guard`: stamps reach no further. Longer ones count as this.
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
     /// A table of `rules.capacity` addresses a side, which takes 1.2 to 2.4 KiB for each, all of it now. All else in the
     /// rules may change with every call. `seed` is that of the hash: one that nobody can guess for live traffic.
-    pub fn new(rules: &Macs, seed: u64) -> MacTable {
+    pub fn new(rules: &Macs, seed: u64) -> Fdb {
         // A quarter full at most: then two sets of eight are never both full by chance.
         let slots = 4 * Side::BOTH.len() * rules.capacity as usize;
         let sets = slots.div_ceil(WAYS).next_power_of_two().max(2);
-        MacTable {
+        Fdb {
             sets: (0..sets).map(|_| Set(std::array::from_fn(|_| AtomicU64::new(Word::FREE.0)))).collect(),
             key: HashKey::from_seed(seed),
             capacity: rules.capacity,
@@ -432,9 +432,9 @@ impl MacTable {
 
     /// The table as a burst of frames sees it.
     #[inline]
-    pub fn glance(&self, now: Time, rules: &Macs) -> Glance<'_> {
-        let age = nanos(rules.age.min(MacTable::LONGEST)) + nanos(TICK);
-        Glance { table: self, tick: self.tick(now, rules), age: age.div_ceil(nanos(TICK)) }
+    pub fn view(&self, now: Time, rules: &Macs) -> FdbView<'_> {
+        let age = nanos(rules.age.min(Fdb::LONGEST)) + nanos(TICK);
+        FdbView { table: self, tick: self.tick(now, rules), age: age.div_ceil(nanos(TICK)) }
     }
 
     /// Frees what has aged, in the next `slots` slots (a set's at least). Until then an aged entry takes up capacity. Where

@@ -12,7 +12,7 @@ mod sync;
 
 use rules::Bridge;
 
-use fdb::MacTable;
+use fdb::Fdb;
 use hold::Hold;
 use limits::Pools;
 use neighbour::NeighbourTable;
@@ -21,7 +21,7 @@ use neighbour::NeighbourTable;
 #[derive(Debug)]
 pub struct Tables {
     /// Learned addresses.
-    pub macs: MacTable,
+    pub macs: Fdb,
     /// Whose MAC an address is.
     pub neighbours: NeighbourTable,
     /// What is held: flooding, while there is a loop; our own addresses, while somebody else has them.
@@ -34,7 +34,7 @@ impl Tables {
     /// Empty ones, of the size that the rules say.
     pub fn new(bridge: &Bridge, seed: u64) -> Tables {
         Tables {
-            macs: MacTable::new(&bridge.macs, seed),
+            macs: Fdb::new(&bridge.macs, seed),
             neighbours: NeighbourTable::new(&bridge.neighbours, seed),
             hold: Hold::default(),
             pools: Default::default(),

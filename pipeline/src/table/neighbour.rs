@@ -23,7 +23,7 @@ const WAYS: usize = 8;
 
 /// How an owner made its address known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum BindingSource {
     /// ARP, or a solicitation's source: nothing about flags.
     Plain,
     /// A neighbour advertisement with these flags: R, S, O from the top bit.
@@ -32,7 +32,7 @@ pub enum Said {
 
 /// An owner heard: what a worker tells the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct Binding {
     /// When.
     pub time: Time,
     /// Its address.
@@ -40,7 +40,7 @@ pub struct Heard {
     /// Its MAC.
     pub mac: Mac,
     /// How.
-    pub said: Said,
+    pub source: BindingSource,
 }
 
 /// What is known of an address.
@@ -172,14 +172,14 @@ impl NeighbourTable {
     }
 
     /// The writer need not hear this: nothing would change.
-    pub fn knows(&self, heard: &Heard) -> bool {
+    pub fn knows(&self, heard: &Binding) -> bool {
         self.get(heard.address).is_some_and(|known| {
             known.mac == heard.mac
                 && !known.contested
                 && heard.time.since(known.confirmed) < FRESH
-                && match heard.said {
-                    Said::Plain => true,
-                    Said::Advertised(flags) => {
+                && match heard.source {
+                    BindingSource::Plain => true,
+                    BindingSource::Advertised(flags) => {
                         known.router == (flags & 0x80 != 0) && known.overrides == (flags & 0x20 != 0)
                     }
                 }
@@ -221,7 +221,7 @@ pub struct Writer {
 
 impl Writer {
     /// Learns from what an owner said.
-    pub fn hear(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Heard) -> Change {
+    pub fn snoop(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Binding) -> Change {
         let wanted = number(heard.address);
         match table.find(wanted) {
             None => self.insert(table, rules, wanted, heard),
@@ -240,7 +240,13 @@ impl Writer {
         }
     }
 
-    fn insert(&mut self, table: &NeighbourTable, rules: &Neighbours, wanted: u128, heard: &Heard) -> Change {
+    fn insert(
+        &mut self,
+        table: &NeighbourTable,
+        rules: &Neighbours,
+        wanted: u128,
+        heard: &Binding,
+    ) -> Change {
         let free =
             table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
         let room = self.entries < rules.capacity && self.owned(heard.mac) < rules.per_mac;
@@ -260,7 +266,7 @@ impl Writer {
         entry: &Entry,
         rules: &Neighbours,
         (wanted, known): (u128, Neighbour),
-        heard: &Heard,
+        heard: &Binding,
     ) -> Change {
         let (last, since) = *self.contests.entry(wanted).or_insert((heard.mac, heard.time));
         if last != heard.mac {
@@ -325,16 +331,16 @@ impl Writer {
 }
 
 /// What an owner's first word makes known of it. An exchange's stations are routers, until one says otherwise.
-fn first(heard: &Heard) -> Neighbour {
-    let Heard { mac, time: confirmed, .. } = *heard;
+fn first(heard: &Binding) -> Neighbour {
+    let Binding { mac, time: confirmed, .. } = *heard;
     renewed(Neighbour { mac, router: true, overrides: false, contested: false, confirmed }, heard)
 }
 
-fn renewed(known: Neighbour, heard: &Heard) -> Neighbour {
+fn renewed(known: Neighbour, heard: &Binding) -> Neighbour {
     let confirmed = known.confirmed.max(heard.time);
-    match heard.said {
-        Said::Plain => Neighbour { confirmed, ..known },
-        Said::Advertised(flags) => {
+    match heard.source {
+        BindingSource::Plain => Neighbour { confirmed, ..known },
+        BindingSource::Advertised(flags) => {
             Neighbour { confirmed, router: flags & 0x80 != 0, overrides: flags & 0x20 != 0, ..known }
         }
     }

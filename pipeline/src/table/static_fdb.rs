@@ -5,7 +5,7 @@ use rules::{Mac, Member, Side};
 
 /// What the rules know of a MAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pin {
+pub enum StaticEntry {
     /// A member's that belongs on one side.
     To(Side),
     /// A member's that may be on either side.
@@ -16,7 +16,7 @@ pub enum Pin {
 
 /// What the rules know of a MAC, as seen from one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum StaticHit {
     /// It belongs here.
     Here,
     /// It belongs on the other side, or is our own.
@@ -29,7 +29,7 @@ pub enum Seen {
 
 /// An open-addressed table at most an eighth full, so that nearly every probe ends in its first slot.
 #[derive(Debug, Clone)]
-pub struct Pins {
+pub struct StaticFdb {
     /// MAC in the high 48 bits, the pin below them; 0 is an empty slot.
     slots: Box<[u64]>,
     shift: u32,
@@ -44,25 +44,25 @@ const fn home(mac: Mac, shift: u32) -> usize {
 
 /// The table as a burst of frames sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub struct StaticView<'a> {
     slots: &'a [u64],
     shift: u32,
-    pins: &'a Pins,
+    static_fdb: &'a StaticFdb,
 }
 
-impl Look<'_> {
+impl StaticView<'_> {
     /// What the rules know of a MAC, as seen from one side.
     #[inline(always)]
-    pub fn seen_from(&self, mac: Mac, side: Side) -> Seen {
+    pub fn lookup_from(&self, mac: Mac, side: Side) -> StaticHit {
         let here = mac.as_u64() << PIN_BITS | (side.index() as u64 + 1);
         let home = home(mac, self.shift);
         match self.slots.get(home) {
-            Some(slot) if *slot == here => Seen::Here,
-            Some(0) => Seen::Unlisted,
+            Some(slot) if *slot == here => StaticHit::Here,
+            Some(0) => StaticHit::Unlisted,
             // crowded out by one other
             Some(slot) if *slot >> PIN_BITS != mac.as_u64() => match self.slots.get(home + 1) {
-                Some(slot) if *slot == here => Seen::Here,
-                Some(0) => Seen::Unlisted,
+                Some(slot) if *slot == here => StaticHit::Here,
+                Some(0) => StaticHit::Unlisted,
                 _ => self.seek(mac, side),
             },
             _ => self.seek(mac, side),
@@ -70,12 +70,12 @@ impl Look<'_> {
     }
 
     #[cold]
-    fn seek(&self, mac: Mac, side: Side) -> Seen {
-        match self.pins.get(mac) {
-            None => Seen::Unlisted,
-            Some(Pin::Roaming) => Seen::Roaming,
-            Some(pin) if pin == Pin::To(side) => Seen::Here,
-            Some(_) => Seen::Elsewhere,
+    fn seek(&self, mac: Mac, side: Side) -> StaticHit {
+        match self.static_fdb.get(mac) {
+            None => StaticHit::Unlisted,
+            Some(StaticEntry::Roaming) => StaticHit::Roaming,
+            Some(pin) if pin == StaticEntry::To(side) => StaticHit::Here,
+            Some(_) => StaticHit::Elsewhere,
         }
     }
 }
@@ -84,19 +84,20 @@ const PIN_BITS: u32 = 16;
 const ROAMING: u64 = 3;
 const OWN: u64 = 4;
 
-impl Pins {
+impl StaticFdb {
     /// The MACs of these members, and the bridge's own.
-    pub fn new(members: &[Member], own: [Mac; 2]) -> Pins {
+    pub fn new(members: &[Member], own: [Mac; 2]) -> StaticFdb {
         let count = members.iter().map(|member| member.macs.len()).sum::<usize>() + own.len();
         const LEAST: usize = 256; // few own and members' addresses must not seem to be everywhere
         let size = (count * 8).next_power_of_two().max(LEAST);
-        let mut pins = Pins { slots: vec![0; size].into_boxed_slice(), shift: 64 - size.trailing_zeros() };
-        own.into_iter().for_each(|mac| pins.insert(mac, OWN));
+        let mut static_fdb =
+            StaticFdb { slots: vec![0; size].into_boxed_slice(), shift: 64 - size.trailing_zeros() };
+        own.into_iter().for_each(|mac| static_fdb.insert(mac, OWN));
         for member in members {
             let pin = member.side.map_or(ROAMING, |side| side.index() as u64 + 1);
-            member.macs.iter().for_each(|mac| pins.insert(*mac, pin));
+            member.macs.iter().for_each(|mac| static_fdb.insert(*mac, pin));
         }
-        pins
+        static_fdb
     }
 
     fn insert(&mut self, mac: Mac, pin: u64) {
@@ -114,18 +115,18 @@ impl Pins {
 
     /// What the rules know of a MAC.
     #[inline(always)]
-    pub fn get(&self, mac: Mac) -> Option<Pin> {
+    pub fn get(&self, mac: Mac) -> Option<StaticEntry> {
         match self.find(mac) {
             0 => None,
-            ROAMING => Some(Pin::Roaming),
-            OWN => Some(Pin::Own),
-            side => Some(Pin::To(Side::from_index(side as usize - 1))),
+            ROAMING => Some(StaticEntry::Roaming),
+            OWN => Some(StaticEntry::Own),
+            side => Some(StaticEntry::To(Side::from_index(side as usize - 1))),
         }
     }
 
     /// The table for a burst of frames.
-    pub fn look(&self) -> Look<'_> {
-        Look { slots: &self.slots, shift: self.shift, pins: self }
+    pub fn view(&self) -> StaticView<'_> {
+        StaticView { slots: &self.slots, shift: self.shift, static_fdb: self }
     }
 
     #[inline(always)]
@@ -157,11 +158,11 @@ mod tests {
                 name: String::new(), side: side(*kind), macs: vec![Mac::from_u64(*mac)], addresses: vec![], role: Default::default(),
             }).collect();
             let own = [Mac::from_u64(6000), Mac::from_u64(6001)];
-            let pins = Pins::new(&members, own);
-            prop_assert_eq!(pins.get(own[0]), Some(Pin::Own));
-            let naive: HashMap<u64, Pin> = macs.iter().map(|(mac, kind)| (*mac, side(*kind).map_or(Pin::Roaming, Pin::To))).collect();
+            let static_fdb = StaticFdb::new(&members, own);
+            prop_assert_eq!(static_fdb.get(own[0]), Some(StaticEntry::Own));
+            let naive: HashMap<u64, StaticEntry> = macs.iter().map(|(mac, kind)| (*mac, side(*kind).map_or(StaticEntry::Roaming, StaticEntry::To))).collect();
             for probe in probes.iter().chain(macs.keys()) {
-                prop_assert_eq!(pins.get(Mac::from_u64(*probe)), naive.get(probe).copied());
+                prop_assert_eq!(static_fdb.get(Mac::from_u64(*probe)), naive.get(probe).copied());
             }
         }
     }

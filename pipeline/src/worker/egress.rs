@@ -6,27 +6,27 @@ use crate::frame::buffer::{self, Buffer};
 use crate::io::Io;
 use crate::observe::books::{Books, SideBooks};
 use crate::path::outbox::LocalKind;
-use crate::path::state::Lane;
+use crate::path::state::WorkerState;
 use crate::path::verdict::Crossing;
 use crate::plan::Plan;
 
 /// Frames on their way to a port's transmit queue, and what each is.
 #[derive(Debug)]
-pub(super) struct Egress<B> {
+pub(super) struct TxQueue<B> {
     pub(super) frames: Vec<B>,
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<TxRun>,
 }
 
 /// Frames one after another that are alike, for the books.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub(super) what: What,
+pub(super) struct TxRun {
+    pub(super) origin: TxOrigin,
     frames: usize,
     bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum What {
+pub(super) enum TxOrigin {
     /// It came from there.
     Forwarded(At),
     /// It is our own, and goes there.
@@ -35,9 +35,9 @@ pub(super) enum What {
 
 /// A frame that the bridge makes itself: untagged bytes, and the priority bits that its tag gets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Made<'a> {
+pub(super) struct LocalTx<'a> {
     pub(super) at: At,
-    pub(super) what: What,
+    pub(super) origin: TxOrigin,
     pub(super) priority: u16,
     pub(super) bytes: &'a [u8],
 }
@@ -49,26 +49,26 @@ pub(super) const WAITING: usize = 2 * BURST;
 
 /// All that a worker has on its way out.
 #[derive(Debug)]
-pub(super) struct Exits<B> {
+pub(super) struct TxBuffers<B> {
     /// By port.
-    pub(super) egress: Vec<Egress<B>>,
+    pub(super) egress: Vec<TxQueue<B>>,
     pub(super) discard: Vec<B>,
 }
 
-impl<B: Buffer> Exits<B> {
+impl<B: Buffer> TxBuffers<B> {
     /// The way of nearly every frame: those in front of a burst cross together, and if that is all of them they stay where
     /// they are, in a list that changes its owner. Nothing waits at any port yet.
     #[inline(always)]
     pub(super) fn cross_first(&mut self, burst: &mut Vec<B>, count: usize, crossing: Crossing) {
         let Crossing { port, from, bytes } = crossing;
-        let Egress { frames, runs } = &mut self.egress[port];
+        let TxQueue { frames, runs } = &mut self.egress[port];
         debug_assert!(frames.is_empty());
         if count == burst.len() {
             std::mem::swap(burst, frames);
         } else {
             frames.extend(burst.drain(..count));
         }
-        runs.push(Run { what: What::Forwarded(from), frames: count, bytes });
+        runs.push(TxRun { origin: TxOrigin::Forwarded(from), frames: count, bytes });
     }
 
     /// As many frames at the end of a burst that is in reverse cross together.
@@ -84,9 +84,9 @@ impl<B: Buffer> Exits<B> {
         if self.egress[port].frames.len() + count > WAITING {
             self.send(io, books, port);
         }
-        let Egress { frames, runs } = &mut self.egress[port];
+        let TxQueue { frames, runs } = &mut self.egress[port];
         frames.extend(burst.drain(burst.len() - count..).rev());
-        runs.push(Run { what: What::Forwarded(from), frames: count, bytes });
+        runs.push(TxRun { origin: TxOrigin::Forwarded(from), frames: count, bytes });
     }
 
     /// One frame crosses: it joins the run of those before it.
@@ -99,8 +99,9 @@ impl<B: Buffer> Exits<B> {
         crossing: Crossing,
     ) {
         let Crossing { port, from, bytes } = crossing;
-        let Egress { frames, runs } = &mut self.egress[port];
-        if let Some(Run { what: What::Forwarded(before), frames: count, bytes: sum }) = runs.last_mut()
+        let TxQueue { frames, runs } = &mut self.egress[port];
+        if let Some(TxRun { origin: TxOrigin::Forwarded(before), frames: count, bytes: sum }) =
+            runs.last_mut()
             && *before == from
             && frames.len() < WAITING
         {
@@ -108,7 +109,7 @@ impl<B: Buffer> Exits<B> {
             *sum += bytes;
             frames.push(frame);
         } else {
-            self.push(io, books, port, frame, What::Forwarded(from), bytes);
+            self.push(io, books, port, frame, TxOrigin::Forwarded(from), bytes);
         }
     }
 
@@ -119,14 +120,14 @@ impl<B: Buffer> Exits<B> {
         books: &mut Books,
         port: usize,
         frame: B,
-        what: What,
+        origin: TxOrigin,
         bytes: usize,
     ) {
         if self.egress[port].frames.len() == WAITING {
             self.send(io, books, port);
         }
-        let Egress { frames, runs } = &mut self.egress[port];
-        runs.push(Run { what, frames: 1, bytes });
+        let TxQueue { frames, runs } = &mut self.egress[port];
+        runs.push(TxRun { origin, frames: 1, bytes });
         frames.push(frame);
     }
 
@@ -137,15 +138,15 @@ impl<B: Buffer> Exits<B> {
         &mut self,
         io: &mut impl Io<Buffer = B>,
         plan: &Plan,
-        lane: &mut Lane,
+        state: &mut WorkerState,
         whole: Option<(At, u16)>,
     ) {
-        let Lane { outbox, books, .. } = lane;
+        let WorkerState { outbox, books, .. } = state;
         let (mut from, priority) = whole.unzip();
         for own in outbox.frames() {
-            let what = from.take().map_or(What::Own(own.kind, own.at), What::Forwarded);
+            let origin = from.take().map_or(TxOrigin::Own(own.kind, own.at), TxOrigin::Forwarded);
             let priority = priority.unwrap_or(0);
-            self.make(io, plan, books, Made { at: own.at, what, priority, bytes: &own.bytes });
+            self.make(io, plan, books, LocalTx { at: own.at, origin, priority, bytes: &own.bytes });
         }
         outbox.clear();
     }
@@ -156,9 +157,9 @@ impl<B: Buffer> Exits<B> {
         io: &mut impl Io<Buffer = B>,
         plan: &Plan,
         books: &mut Books,
-        made: Made<'_>,
+        made: LocalTx<'_>,
     ) {
-        let Made { at, what, priority, bytes } = made;
+        let LocalTx { at, origin, priority, bytes } = made;
         let side = plan.bridge(at).rules.side(at.side);
         let frame = io
             .make(bytes)
@@ -166,9 +167,9 @@ impl<B: Buffer> Exits<B> {
         match frame {
             Some(frame) => {
                 let bytes = frame.bytes().len();
-                self.push(io, books, side.port, frame, what, bytes);
+                self.push(io, books, side.port, frame, origin, bytes);
             }
-            None => refuse(&mut books.sides, what, 1),
+            None => refuse(&mut books.sides, origin, 1),
         }
     }
 
@@ -187,7 +188,7 @@ impl<B: Buffer> Exits<B> {
     /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
     /// is dropped.
     fn send(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize) {
-        let Egress { frames, runs } = &mut self.egress[port];
+        let TxQueue { frames, runs } = &mut self.egress[port];
         io.transmit(port, frames);
         // what the queue did not take is the end of what it was offered
         let mut refused = frames.iter().rev();
@@ -198,30 +199,30 @@ impl<B: Buffer> Exits<B> {
                 bytes -= frame.bytes().len();
             }
             books.ports[port].transmitted += left as u64;
-            take(&mut books.sides, Run { frames: left, bytes, ..run });
-            refuse(&mut books.sides, run.what, run.frames - left);
+            take(&mut books.sides, TxRun { frames: left, bytes, ..run });
+            refuse(&mut books.sides, run.origin, run.frames - left);
         }
         io.discard(frames);
     }
 }
 
 /// Where a frame goes.
-fn destination(what: What) -> At {
-    match what {
-        What::Forwarded(from) => At { side: from.side.other(), ..from },
-        What::Own(_, at) => at,
+fn destination(origin: TxOrigin) -> At {
+    match origin {
+        TxOrigin::Forwarded(from) => At { side: from.side.other(), ..from },
+        TxOrigin::Own(_, at) => at,
     }
 }
 
 /// Books frames that the queue took.
-fn take(sides: &mut [[SideBooks; 2]], Run { what, frames, bytes }: Run) {
-    let at = destination(what);
+fn take(sides: &mut [[SideBooks; 2]], TxRun { origin, frames, bytes }: TxRun) {
+    let at = destination(origin);
     let sides = &mut sides[usize::from(at.bridge)];
-    let counter = match what {
-        What::Forwarded(from) => &mut sides[from.side.index()].forwarded,
-        What::Own(LocalKind::Reply, _) => &mut sides[at.side.index()].replies,
-        What::Own(LocalKind::Probe, _) => &mut sides[at.side.index()].probes,
-        What::Own(LocalKind::Fragment, _) => &mut sides[at.side.index()].fragments,
+    let counter = match origin {
+        TxOrigin::Forwarded(from) => &mut sides[from.side.index()].forwarded,
+        TxOrigin::Own(LocalKind::Reply, _) => &mut sides[at.side.index()].replies,
+        TxOrigin::Own(LocalKind::Probe, _) => &mut sides[at.side.index()].probes,
+        TxOrigin::Own(LocalKind::Fragment, _) => &mut sides[at.side.index()].fragments,
     };
     *counter += frames as u64;
     let to = &mut sides[at.side.index()];
@@ -230,11 +231,13 @@ fn take(sides: &mut [[SideBooks; 2]], Run { what, frames, bytes }: Run) {
 }
 
 /// Books frames that the queue did not take, or that there was no buffer for.
-fn refuse(sides: &mut [[SideBooks; 2]], what: What, frames: usize) {
-    let at = destination(what);
+fn refuse(sides: &mut [[SideBooks; 2]], origin: TxOrigin, frames: usize) {
+    let at = destination(origin);
     let sides = &mut sides[usize::from(at.bridge)];
-    match what {
-        What::Forwarded(from) => sides[from.side.index()].dropped[Reason::TxFull.index()] += frames as u64,
-        What::Own(..) => sides[at.side.index()].causes[Cause::OwnLost.index()] += frames as u64,
+    match origin {
+        TxOrigin::Forwarded(from) => {
+            sides[from.side.index()].dropped[Reason::TxFull.index()] += frames as u64
+        }
+        TxOrigin::Own(..) => sides[at.side.index()].causes[Cause::OwnLost.index()] += frames as u64,
     }
 }

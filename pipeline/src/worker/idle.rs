@@ -25,13 +25,13 @@ const MOST_PAUSES: u128 = 32;
 
 /// How one worker rests.
 #[derive(Debug, Default)]
-pub struct Rest {
+pub struct IdleWait {
     /// How much later than asked the kernel wakes this thread, as of late. A few microseconds on bare metal, some twenty in
     /// a virtual machine, where arming the timer leaves it: so it is measured, and asked for that much less.
     late: Duration,
 }
 
-impl Rest {
+impl IdleWait {
     /// Has the kernel wake the calling thread when it asked to be, instead of up to 50 us later
     /// (`PR_SET_TIMERSLACK`, prctl(2)).
     ///
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_nap_is_a_share_of_the_silence_up_to_the_longest() {
-        let rest = Rest::default();
+        let rest = IdleWait::default();
         assert_eq!(rest.nap(micros(32)), micros(4));
         assert_eq!(rest.nap(micros(80)), micros(10));
         assert_eq!(rest.nap(micros(300)), LONGEST);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn where_the_kernel_wakes_late_less_is_asked_for() {
-        let mut rest = Rest::default();
+        let mut rest = IdleWait::default();
         for _ in 0..100 {
             let asked = rest.nap(micros(1000));
             rest.woke(asked, asked + micros(17));
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn one_wake_up_far_too_late_is_soon_forgotten() {
-        let mut rest = Rest::default();
+        let mut rest = IdleWait::default();
         rest.woke(LONGEST, Duration::from_secs(1));
         assert_eq!(rest.nap(micros(1000)), LONGEST * 3 / 4);
         for _ in 0..20 {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn where_the_kernel_is_always_late_it_still_sleeps() {
-        let mut rest = Rest::default();
+        let mut rest = IdleWait::default();
         (0..100).for_each(|_| rest.woke(micros(1), Duration::from_millis(1)));
         assert!(rest.nap(micros(1000)) > Duration::ZERO);
     }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn only_a_sleeping_worker_sleeps_and_not_at_once() {
-        let mut rest = Rest::default();
+        let mut rest = IdleWait::default();
         for silence in [micros(0), micros(31), micros(1000)] {
             assert!(!rest.rest(Idle::Poll, silence));
             assert!(!rest.rest(Idle::Pause, silence));

@@ -16,18 +16,18 @@ use crate::frame::buffer::{self, Buffer};
 use crate::io::Io;
 use crate::observe::books::Books;
 use crate::observe::meter::Spent;
-use crate::observe::profile::{Probe, Profile, Stage, Stopwatch};
+use crate::observe::profile::{Profile, Stage, StageTimer, Stopwatch};
 use crate::path;
-use crate::path::control_queue::{Noticed, Notices};
-use crate::path::fast::Gate;
+use crate::path::control_queue::{ControlRx, ControlTx};
+use crate::path::fast::FastPath;
 use crate::path::outbox::{LocalFrame, Outbox};
-use crate::path::state::Lane;
+use crate::path::state::WorkerState;
 use crate::path::verdict::Verdict;
 use crate::plan::Plan;
 use crate::table::limits::Limits;
-use egress::{Egress, Exits, Made, WAITING, What};
-use idle::Rest;
-use orders::{Adopt, Order, Report};
+use egress::{LocalTx, TxBuffers, TxOrigin, TxQueue, WAITING};
+use idle::IdleWait;
+use orders::{Order, PlanSwap, WorkerReport};
 
 /// Looks at a port in one turn, while it brings whole bursts of nothing but plain unicast. A port that brings anything else
 /// has one: frames of a storm cost the most, and would otherwise have as many turns as those that matter.
@@ -39,24 +39,24 @@ pub struct Worker<I: Io> {
     /// Its ports.
     pub io: I,
     plan: Arc<Plan>,
-    lane: Lane,
+    state: WorkerState,
     burst: Vec<I::Buffer>,
-    exits: Exits<I::Buffer>,
+    tx: TxBuffers<I::Buffer>,
 }
 
 impl<I: Io> Worker<I> {
-    /// One of so many workers, and the end of its notices.
-    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, Noticed) {
+    /// One of so many workers, and the control side's end of its messages.
+    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, ControlRx) {
         const NOTICES: usize = 4096;
-        let (notices, consumer) = Notices::queue(NOTICES);
+        let (control, consumer) = ControlTx::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, workers, seed)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
-        let egress = || Egress { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
+        let egress = || TxQueue { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
-            lane: Lane { limits, books, notices, outbox: Outbox::default() },
+            state: WorkerState { limits, books, control, outbox: Outbox::default() },
             burst: Vec::with_capacity(WAITING), // it trades places with what waits at a port
-            exits: Exits {
+            tx: TxBuffers {
                 egress: plan.ports.iter().map(|_| egress()).collect(),
                 discard: Vec::with_capacity(BURST + WAITING),
             },
@@ -67,7 +67,7 @@ impl<I: Io> Worker<I> {
 
     /// Its books, between two bursts.
     pub fn books(&self) -> &Books {
-        &self.lane.books
+        &self.state.books
     }
 
     /// The rules that it goes by.
@@ -81,89 +81,94 @@ impl<I: Io> Worker<I> {
         self.poll_with(now, &mut ())
     }
 
-    /// The same, with every stage told to a probe.
+    /// The same, with every stage told to a timer.
     #[inline]
-    pub fn poll_with(&mut self, now: Time, probe: &mut impl Probe) -> usize {
+    pub fn poll_with(&mut self, now: Time, timer: &mut impl StageTimer) -> usize {
         let mut frames = 0;
-        for port in 0..self.exits.egress.len() {
+        for port in 0..self.tx.egress.len() {
             for _ in 0..MOST_LOOKS {
-                probe.begin();
+                timer.begin();
                 self.io.receive(port, &mut self.burst);
                 let count = self.burst.len();
-                self.lane.books.meter.look(count);
+                self.state.books.meter.look(count);
                 if count == 0 {
                     break;
                 }
                 frames += count;
-                probe.frames(Stage::Receive, count);
-                if !self.burst(port, now, probe) || count < BURST {
+                timer.frames(Stage::Receive, count);
+                if !self.burst(port, now, timer) || count < BURST {
                     break;
                 }
             }
         }
-        self.lane.books.events_lost = self.lane.notices.lost;
+        self.state.books.events_lost = self.state.control.lost;
         frames
     }
 
     /// Takes a burst all the way; true where all of it took the shortcut together.
     #[inline(always)]
-    fn burst(&mut self, port: usize, now: Time, probe: &mut impl Probe) -> bool {
-        let Worker { io, plan, lane, burst, exits } = self;
+    fn burst(&mut self, port: usize, now: Time, timer: &mut impl StageTimer) -> bool {
+        let Worker { io, plan, state, burst, tx } = self;
         let received = burst.len();
-        lane.books.ports[port].received += received as u64;
-        let mut gate = Gate::new(plan, port, now);
-        if let Some((crossing, frames)) = gate.front(burst) {
-            probe.frames(Stage::Shortcut, frames);
-            lane.books.received(crossing.from, frames, crossing.bytes);
-            exits.cross_first(burst, frames, crossing);
-            probe.frames(Stage::Transmit, 0);
+        state.books.ports[port].received += received as u64;
+        let mut fast = FastPath::new(plan, port, now);
+        if let Some((crossing, frames)) = fast.front(burst) {
+            timer.frames(Stage::Shortcut, frames);
+            state.books.received(crossing.from, frames, crossing.bytes);
+            tx.cross_first(burst, frames, crossing);
+            timer.frames(Stage::Transmit, 0);
         }
         let plain = burst.is_empty();
         burst.reverse(); // what is left is taken off its end
         while let Some(mut frame) = burst.pop() {
-            match path::run(plan, lane, &mut gate, port, &mut frame, now, probe) {
-                Verdict::Forward(crossing) => exits.cross(io, &mut lane.books, frame, crossing),
+            match path::run(plan, state, &mut fast, port, &mut frame, now, timer) {
+                Verdict::Forward(crossing) => tx.cross(io, &mut state.books, frame, crossing),
                 Verdict::Fragments { from } => {
                     let tags = plan.bridge(from).rules.side(from.side).tags;
-                    exits.post(io, plan, lane, Some((from, buffer::priority(frame.bytes(), tags))));
-                    exits.discard.push(frame);
+                    tx.post(io, plan, state, Some((from, buffer::priority(frame.bytes(), tags))));
+                    tx.discard.push(frame);
                 }
-                Verdict::Done => exits.discard.push(frame),
+                Verdict::Done => tx.discard.push(frame),
             }
-            if !lane.outbox.frames().is_empty() {
-                exits.post(io, plan, lane, None);
+            if !state.outbox.frames().is_empty() {
+                tx.post(io, plan, state, None);
             }
-            probe.frames(Stage::Transmit, 0);
-            if let Some((crossing, frames)) = gate.back(burst) {
-                probe.frames(Stage::Shortcut, frames);
-                lane.books.received(crossing.from, frames, crossing.bytes);
-                exits.cross_next(io, &mut lane.books, burst, frames, crossing);
-                probe.frames(Stage::Transmit, 0);
+            timer.frames(Stage::Transmit, 0);
+            if let Some((crossing, frames)) = fast.back(burst) {
+                timer.frames(Stage::Shortcut, frames);
+                state.books.received(crossing.from, frames, crossing.bytes);
+                tx.cross_next(io, &mut state.books, burst, frames, crossing);
+                timer.frames(Stage::Transmit, 0);
             }
         }
-        exits.flush(io, &mut lane.books);
-        probe.frames(Stage::Transmit, received);
+        tx.flush(io, &mut state.books);
+        timer.frames(Stage::Transmit, received);
         plain
     }
 
     /// Sends frames that the control side made.
     pub fn send_own(&mut self, frames: &[LocalFrame]) {
-        let Worker { io, plan, lane, exits, .. } = self;
+        let Worker { io, plan, state, tx, .. } = self;
         for own in frames {
-            let what = What::Own(own.kind, own.at);
-            exits.make(io, plan, &mut lane.books, Made { at: own.at, what, priority: 0, bytes: &own.bytes });
+            let origin = TxOrigin::Own(own.kind, own.at);
+            tx.make(
+                io,
+                plan,
+                &mut state.books,
+                LocalTx { at: own.at, origin, priority: 0, bytes: &own.bytes },
+            );
         }
-        exits.flush(io, &mut lane.books);
+        tx.flush(io, &mut state.books);
     }
 
     /// Goes by new rules from here on. Everything that the worker remembers stays. `adopt` then holds the old ones.
-    pub fn adopt(&mut self, adopt: &mut Adopt) {
-        if !adopt.limits.is_empty() {
+    pub fn swap_plan(&mut self, swap: &mut PlanSwap) {
+        if !swap.limits.is_empty() {
             // keep the order of the slots: what was there first, then the new; no allocation, the room was made outside
-            take_over(&mut self.lane.limits, &mut adopt.limits);
-            take_over(&mut self.lane.books.sides, &mut adopt.sides);
+            take_over(&mut self.state.limits, &mut swap.limits);
+            take_over(&mut self.state.books.sides, &mut swap.sides);
         }
-        std::mem::swap(&mut self.plan, &mut adopt.plan);
+        std::mem::swap(&mut self.plan, &mut swap.plan);
     }
 }
 
@@ -181,35 +186,35 @@ impl<I: Io> Worker<I> {
         mut self,
         clock: impl Fn() -> Time,
         mut orders: rtrb::Consumer<Order>,
-        mut reports: rtrb::Producer<Report>,
+        mut reports: rtrb::Producer<WorkerReport>,
     ) -> Books {
-        let mut rest = Rest::default();
+        let mut rest = IdleWait::default();
         let mut read = clock();
         let (mut heard, mut spent) = (read, Spent::Idle);
         let mut profile: Option<Box<Profile>> = None;
         loop {
             while let Ok(order) = orders.pop() {
                 let report = match order {
-                    Order::Stop => return self.lane.books,
-                    Order::Adopt(mut adopt) => {
-                        self.adopt(&mut adopt);
-                        Report::Adopted(adopt)
+                    Order::Stop => return self.state.books,
+                    Order::SwapPlan(mut swap) => {
+                        self.swap_plan(&mut swap);
+                        WorkerReport::PlanSwapped(swap)
                     }
                     Order::Count(mut books) => {
                         *books += self.books();
-                        Report::Counted(books)
+                        WorkerReport::Counted(books)
                     }
                     Order::Send(frames) => {
                         self.send_own(&frames);
-                        Report::Sent(frames)
+                        WorkerReport::Sent(frames)
                     }
-                    Order::Profile(next) => Report::Profiled(std::mem::replace(&mut profile, next)),
+                    Order::Profile(next) => WorkerReport::Profiled(std::mem::replace(&mut profile, next)),
                 };
                 // there is room: the control thread waits for each report before it asks again
                 let _ = reports.push(report);
             }
             let now = clock();
-            self.lane.books.meter.turn(spent, read, now);
+            self.state.books.meter.turn(spent, read, now);
             read = now;
             let frames = match profile.as_deref_mut().filter(|profile| profile.is_open()) {
                 None => self.poll(now),

@@ -12,7 +12,7 @@ use crate::table::limits::Limits;
 #[derive(Debug)]
 pub enum Order {
     /// Go by these rules from the next burst on.
-    Adopt(Box<Adopt>),
+    SwapPlan(Box<PlanSwap>),
     /// Add your books to these.
     Count(Box<Books>),
     /// Send these frames of our own; empty the list.
@@ -25,9 +25,9 @@ pub enum Order {
 
 /// What a worker gives back. It frees nothing itself.
 #[derive(Debug)]
-pub enum Report {
+pub enum WorkerReport {
     /// The new rules are in force; the old ones, to be freed.
-    Adopted(Box<Adopt>),
+    PlanSwapped(Box<PlanSwap>),
     /// The books, counted between two bursts.
     Counted(Box<Books>),
     /// What was sent, to be freed.
@@ -38,15 +38,15 @@ pub enum Report {
 
 /// New rules for one worker, with room made for all that they bring. After adoption: the old ones.
 #[derive(Debug)]
-pub struct Adopt {
+pub struct PlanSwap {
     pub(super) plan: Arc<Plan>,
     pub(super) limits: Vec<Limits>,
     pub(super) sides: Vec<[SideBooks; 2]>,
 }
 
-impl Adopt {
+impl PlanSwap {
     /// For a worker that goes by `before`.
-    pub fn new(plan: Arc<Plan>, before: &Plan, workers: usize, seed: u64) -> Adopt {
+    pub fn new(plan: Arc<Plan>, before: &Plan, workers: usize, seed: u64) -> PlanSwap {
         let total = plan.bridges.len();
         // an empty place for each bridge that the worker knows already: it moves what it has there
         let mut limits = Vec::with_capacity(total);
@@ -57,6 +57,6 @@ impl Adopt {
         );
         let mut sides = Vec::with_capacity(total);
         sides.resize_with(limits.len(), Default::default);
-        Adopt { plan, limits, sides }
+        PlanSwap { plan, limits, sides }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pipeline::base::time::Time;
-use pipeline::control::plane::{Presence, Tell};
-use pipeline::path::control_queue::Notice;
+use pipeline::control::plane::{ControlPlane, OperatorEvent};
+use pipeline::path::control_queue::ControlMsg;
 use pipeline::plan::anycast::Anycast;
 
 use crate::frames::*;
@@ -163,19 +163,19 @@ fn f153_anycast_matters_for_ipv4_in_no_way() {
 fn f153_the_operator_hears_of_an_address_once_a_minute() {
     let mut bench = Config::cm().bench();
     let plan = bench.bridge().plan();
-    let mut presence = Presence::new(0, false);
+    let mut plane = ControlPlane::new(0, false);
     let prefix = "2001:7fa:3:ca07::/64".parse().unwrap();
     let mut hear = |seconds: u64, address: &str, why| {
         let now = Time::from_nanos(1_000_000_000).after(Duration::from_secs(seconds));
         let (mut send, mut tell) = (Vec::new(), Vec::new());
-        let notice = Notice::Anycast(0, now, address.parse().unwrap(), why);
-        presence.notice(plan, &notice, &mut send, &mut tell);
+        let notice = ControlMsg::Anycast(0, now, address.parse().unwrap(), why);
+        plane.notice(plan, &notice, &mut send, &mut tell);
         assert!(send.is_empty());
         tell
     };
     let zero = "2001:7fa:3:ca07::";
     let why = Anycast::SubnetRouter(prefix);
-    let told = vec![Tell::Anycast { bridge: 0, address: zero.parse().unwrap(), why }];
+    let told = vec![OperatorEvent::Anycast { bridge: 0, address: zero.parse().unwrap(), why }];
     assert_eq!(hear(0, zero, why), told);
     assert!((0..60).all(|second| hear(second, zero, why).is_empty()));
     // another address is another matter

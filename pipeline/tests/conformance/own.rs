@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pipeline::base::time::Time;
-use pipeline::control::plane::Presence;
+use pipeline::control::plane::ControlPlane;
 use pipeline::table::hold::OwnAddress;
 
 use crate::frames::*;
@@ -467,15 +467,15 @@ fn own_addresses_are_looked_for_again_when_a_link_comes_up() {
     let mut bench = c0().bench();
     let plan = bench.bridge().plan();
     let hold = &plan.bridges[0].tables.hold;
-    let mut presence = Presence::new(0, true);
+    let mut plane = ControlPlane::new(0, true);
     let (mut send, mut tell) = (Vec::new(), Vec::new());
-    let mut tick = |presence: &mut Presence, second: u64| {
-        presence.tick(plan, Time::from_nanos(second * 1_000_000_000), &mut send, &mut tell);
+    let mut tick = |plane: &mut ControlPlane, second: u64| {
+        plane.tick(plan, Time::from_nanos(second * 1_000_000_000), &mut send, &mut tell);
         OwnAddress::ALL.map(|address| hold.has(address))
     };
-    let seen = [0, 1, 2, 3, 9].map(|second| tick(&mut presence, second));
+    let seen = [0, 1, 2, 3, 9].map(|second| tick(&mut plane, second));
     assert_eq!(seen, [[false; 4], [false; 4], [false; 4], [true; 4], [true; 4]]);
-    presence.link_up();
-    let seen = [10, 11, 12, 13].map(|second| tick(&mut presence, second));
+    plane.link_up();
+    let seen = [10, 11, 12, 13].map(|second| tick(&mut plane, second));
     assert_eq!(seen, [[false; 4], [false; 4], [false; 4], [true; 4]]);
 }

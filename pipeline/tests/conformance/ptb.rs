@@ -7,8 +7,8 @@ use pipeline::base::reason::{Cause, Reason};
 use pipeline::base::time::Time;
 use pipeline::frame::ether::Ether;
 use pipeline::observe::books::SideBooks;
-use pipeline::path::context::Notes;
-use pipeline::path::control_queue::Notices;
+use pipeline::path::context::FrameContext;
+use pipeline::path::control_queue::ControlTx;
 use pipeline::path::outbox::Outbox;
 use pipeline::path::packet::Arrival;
 use pipeline::path::packet::{Kind, Packet};
@@ -482,10 +482,10 @@ fn stage(frame: &[u8], kind: Kind) -> (Vec<&'static str>, usize) {
     let now = Time::from_nanos(1_000_000_000);
     let arrival = Arrival { bridge, at, ether: Ether::parse(frame, 0).unwrap(), now };
     let (mut books, mut outbox) = (SideBooks::default(), Outbox::default());
-    let (mut notices, _consumer) = Notices::queue(8);
-    let mut notes = Notes {
+    let (mut control, _consumer) = ControlTx::queue(8);
+    let mut context = FrameContext {
         books: &mut books,
-        notices: &mut notices,
+        control: &mut control,
         time: now,
         port: 0,
         at: (0, Side::First),
@@ -493,7 +493,7 @@ fn stage(frame: &[u8], kind: Kind) -> (Vec<&'static str>, usize) {
     };
     let packet = Packet { len: frame.len() - 14, kind };
     let mut limits = Limits::new(&bridge.rules, 1, 0);
-    assert_eq!(fit(&arrival, &packet, &mut limits, &mut outbox, &mut notes), Err(Reason::TooBig));
+    assert_eq!(fit(&arrival, &packet, &mut limits, &mut outbox, &mut context), Err(Reason::TooBig));
     let causes = Cause::ALL.iter().filter(|cause| books.causes[cause.index()] > 0);
     (causes.map(|cause| cause.name()).collect(), outbox.frames().len())
 }

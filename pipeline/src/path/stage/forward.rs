@@ -4,11 +4,11 @@ use rules::{Admission, Mac, Side};
 
 use crate::base::reason::{Cause, Reason};
 use crate::base::time::Time;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::plan::bridge::BridgePlan;
 use crate::table::fdb::Place;
 use crate::table::limits::Limits;
-use crate::table::static_fdb::Pin;
+use crate::table::static_fdb::StaticEntry;
 
 /// Decides whether a frame crosses the bridge.
 #[inline]
@@ -18,22 +18,22 @@ pub fn forward(
     side: Side,
     dst: Mac,
     now: Time,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
     if dst.is_group() {
         return flood(bridge); // the filter let it through: ARP or neighbour discovery
     }
-    match bridge.pins.get(dst) {
-        Some(Pin::To(there)) => return across(side, there),
+    match bridge.static_fdb.get(dst) {
+        Some(StaticEntry::To(there)) => return across(side, there),
         // also where it was learned under rules that a reload has replaced
         None if bridge.rules.admission == Admission::Members => return Err(Reason::DstNotMember),
-        Some(Pin::Own) => return Err(Reason::ToUsNotOurs), // `answer` has ended it
-        Some(Pin::Roaming) | None => {}
+        Some(StaticEntry::Own) => return Err(Reason::ToUsNotOurs), // `answer` has ended it
+        Some(StaticEntry::Roaming) | None => {}
     }
     match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
         Some(Place::Side(there)) => across(side, there),
         Some(Place::Quarantined) => Err(Reason::MacFlapping),
-        None => unknown(bridge, limits, side, now, notes),
+        None => unknown(bridge, limits, side, now, context),
     }
 }
 
@@ -56,7 +56,7 @@ fn unknown(
     limits: &mut Limits,
     side: Side,
     now: Time,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
     let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
     flood(bridge)?;
@@ -64,6 +64,6 @@ fn unknown(
     if !limits.sides[side.index()].unknown.take(pool, now, rate) {
         return Err(Reason::UnknownUnicastLimit);
     }
-    notes.cause(Cause::UnknownFlooded);
+    context.cause(Cause::UnknownFlooded);
     Ok(())
 }

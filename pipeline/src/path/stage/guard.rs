@@ -6,7 +6,7 @@ use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::Ether;
 use crate::frame::nonce;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::plan::bridge::BridgePlan;
 
 /// Refuses what no frame between two stations has. The address tests come before any look at the type (SPEC F25).
@@ -15,15 +15,15 @@ pub fn guard(
     bridge: &BridgePlan,
     side: Side,
     ether: &Ether<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
     let (dst, src) = (ether.dst, ether.src);
     if let Some(reason) = reserved(dst) {
         if let Some(kind) = bpdu(dst) {
-            notes.event(kind);
+            context.event(kind);
         }
         if dst == PVST {
-            notes.cause(Cause::PvstBpdu);
+            context.cause(Cause::PvstBpdu);
         }
         return Err(reason);
     }
@@ -37,7 +37,7 @@ pub fn guard(
         return Err(Reason::SrcEqDst);
     }
     if bridge.own.contains(&src) {
-        return Err(own(bridge, side, ether, notes));
+        return Err(own(bridge, side, ether, context));
     }
     Ok(())
 }
@@ -45,12 +45,12 @@ pub fn guard(
 /// A frame of our own came back. By itself it holds nothing, one frame however spoofed must not stop the bridge; whether it
 /// is one of the probes that we sent is for the control side to say (SPEC B.1).
 #[cold]
-fn own(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Reason {
+fn own(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, context: &mut FrameContext<'_>) -> Reason {
     let sent = if ether.src == bridge.own(side) { side } else { side.other() };
     match nonce::carried(ether) {
-        Some(nonce) => notes.probe(sent, nonce),
-        None if sent == side => notes.event(EventKind::Reflected),
-        None => notes.event(EventKind::LoopSuspected),
+        Some(nonce) => context.probe(sent, nonce),
+        None if sent == side => context.event(EventKind::Reflected),
+        None => context.event(EventKind::LoopSuspected),
     }
     Reason::OwnMac
 }

@@ -10,13 +10,13 @@ use crate::base::time::Time;
 use crate::frame::arp::Arp;
 use crate::frame::icmp6::{NS, Neighbour, SLLAO, TLLAO, options};
 use crate::frame::ipv6::Ipv6;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::{Arrival, Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 use crate::table::fdb::Learned;
 use crate::table::limits::Limits;
-use crate::table::neighbour::{Heard, Said};
-use crate::table::static_fdb::Pin;
+use crate::table::neighbour::{Binding, BindingSource};
+use crate::table::static_fdb::StaticEntry;
 
 /// Admits a source on this side, and learns it (SPEC B.2).
 #[inline]
@@ -26,17 +26,17 @@ pub fn learn(
     side: Side,
     src: Mac,
     now: Time,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
-    match bridge.pins.get(src) {
-        Some(Pin::To(pinned)) if pinned == side => Ok(()),
+    match bridge.static_fdb.get(src) {
+        Some(StaticEntry::To(pinned)) if pinned == side => Ok(()),
         // our own on either side is refused by `guard`
-        Some(Pin::To(_) | Pin::Own) => {
-            notes.event(EventKind::MacWrongSide);
+        Some(StaticEntry::To(_) | StaticEntry::Own) => {
+            context.event(EventKind::MacWrongSide);
             Err(Reason::MacWrongSide)
         }
         None if bridge.rules.admission == Admission::Members => Err(Reason::SrcNotMember),
-        Some(Pin::Roaming) | None => learned(bridge, limits, side, src, now, notes),
+        Some(StaticEntry::Roaming) | None => learned(bridge, limits, side, src, now, context),
     }
 }
 
@@ -47,42 +47,42 @@ fn learned(
     side: Side,
     src: Mac,
     now: Time,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
     let rate = bridge.rules.macs.new;
     let pool = &bridge.tables.pools[side.index()].new;
     let share = &mut limits.sides[side.index()].new;
     match bridge.tables.macs.learn(src, side, now, &bridge.rules.macs, || share.take(pool, now, rate)) {
         Learned::Known => Ok(()),
-        outcome => changed(outcome, notes),
+        outcome => changed(outcome, context),
     }
 }
 
 #[cold]
-fn changed(outcome: Learned, notes: &mut Notes<'_>) -> Result<(), Reason> {
+fn changed(outcome: Learned, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     match outcome {
         Learned::Known => Ok(()),
         Learned::New => {
-            notes.cause(Cause::MacNew);
+            context.cause(Cause::MacNew);
             Ok(())
         }
         Learned::Moved => {
-            notes.cause(Cause::MacMove);
-            notes.event(EventKind::MacMoved);
+            context.cause(Cause::MacMove);
+            context.event(EventKind::MacMoved);
             Ok(())
         }
         Learned::NewLimit => Err(Reason::MacNewLimit),
         Learned::Full => {
-            notes.event(EventKind::MacTableFull);
+            context.event(EventKind::MacTableFull);
             Err(Reason::MacTableFull)
         }
         Learned::BothSides => {
-            notes.event(EventKind::MacBothSides);
+            context.event(EventKind::MacBothSides);
             Err(Reason::MacBothSides)
         }
         Learned::Flapping { first } => {
             if first {
-                notes.event(EventKind::MacFlapping);
+                context.event(EventKind::MacFlapping);
             }
             Err(Reason::MacFlapping)
         }
@@ -92,38 +92,38 @@ fn changed(outcome: Learned, notes: &mut Notes<'_>) -> Result<(), Reason> {
 /// What an owner says of its address, for the neighbour table (SPEC C.4, learning): in valid ARP but probes, in the
 /// advertisements that carry its link-layer address, and in the solicitations that do.
 #[inline]
-pub fn hear(arrival: &Arrival<'_>, packet: &Packet, notes: &mut Notes<'_>) {
+pub fn snoop(arrival: &Arrival<'_>, packet: &Packet, context: &mut FrameContext<'_>) {
     if matches!(packet.kind, Kind::Arp | Kind::Nd) {
-        hear_owner(arrival, packet, notes);
+        snoop_owner(arrival, packet, context);
     }
 }
 
 #[cold]
-fn hear_owner(arrival: &Arrival<'_>, packet: &Packet, notes: &mut Notes<'_>) {
+fn snoop_owner(arrival: &Arrival<'_>, packet: &Packet, context: &mut FrameContext<'_>) {
     let bridge = arrival.bridge;
-    let said = match packet.kind {
-        Kind::Arp => said_in_arp(arrival),
-        _ => said_in_nd(arrival),
+    let source = match packet.kind {
+        Kind::Arp => binding_in_arp(arrival),
+        _ => binding_in_nd(arrival),
     };
-    let Some((address, mac, said)) = said else { return };
+    let Some((address, mac, source)) = source else { return };
     let anycast = matches!(address, IpAddr::V6(address) if bridge.anycast(address).is_some());
     if anycast || bridge.is_own(address) || bridge.owners.is_foreign(address, &[mac]) {
         return; // several owners; ourselves; or a claim that `conflict: pass` let through, and nobody need believe
     }
-    let heard = Heard { time: arrival.now, address, mac, said };
-    if !bridge.tables.neighbours.knows(&heard) {
-        notes.heard(heard);
+    let binding = Binding { time: arrival.now, address, mac, source };
+    if !bridge.tables.neighbours.knows(&binding) {
+        context.binding(binding);
     }
 }
 
-fn said_in_arp(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
+fn binding_in_arp(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, BindingSource)> {
     let arp = Arp::parse(arrival.ether.payload).ok()?;
     // a virtual router's MAC is believed where the operator lists it
-    let listed = arp.sha == arrival.ether.src || arrival.bridge.pins.get(arp.sha).is_some();
-    (!arp.spa.is_unspecified() && listed).then_some((IpAddr::V4(arp.spa), arp.sha, Said::Plain))
+    let listed = arp.sha == arrival.ether.src || arrival.bridge.static_fdb.get(arp.sha).is_some();
+    (!arp.spa.is_unspecified() && listed).then_some((IpAddr::V4(arp.spa), arp.sha, BindingSource::Plain))
 }
 
-fn said_in_nd(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
+fn binding_in_nd(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, BindingSource)> {
     let ip = Ipv6::parse(arrival.ether.payload).ok()?;
     let nd = Neighbour::parse(ip.payload)?;
     let solicits = ip.payload.first() == Some(&NS);
@@ -132,11 +132,11 @@ fn said_in_nd(arrival: &Arrival<'_>) -> Option<(IpAddr, Mac, Said)> {
     options(nd.options, if solicits { SLLAO } else { TLLAO }, |mac| {
         unanimous &= *first.get_or_insert(mac) == mac
     });
-    let listed = |mac: &Mac| *mac == arrival.ether.src || arrival.bridge.pins.get(*mac).is_some();
+    let listed = |mac: &Mac| *mac == arrival.ether.src || arrival.bridge.static_fdb.get(*mac).is_some();
     let mac = first.filter(|mac| unanimous && listed(mac))?;
     match solicits {
         true if ip.src.is_unspecified() => None,
-        true => Some((IpAddr::V6(ip.src), mac, Said::Plain)),
-        false => Some((IpAddr::V6(nd.target), mac, Said::Advertised(nd.flags))),
+        true => Some((IpAddr::V6(ip.src), mac, BindingSource::Plain)),
+        false => Some((IpAddr::V6(nd.target), mac, BindingSource::Advertised(nd.flags))),
     }
 }

@@ -24,19 +24,19 @@ fn at(ms: u64) -> Time {
     Time::from_nanos(ms * 1_000_000)
 }
 
-fn learn(table: &MacTable, mac: Mac, side: Side, ms: u64) -> Learned {
+fn learn(table: &Fdb, mac: Mac, side: Side, ms: u64) -> Learned {
     table.learn(mac, side, at(ms), &RULES, || true)
 }
 
 /// An empty table that is past its first sweep.
-fn table() -> MacTable {
-    let table = MacTable::new(&RULES, 1);
+fn table() -> Fdb {
+    let table = Fdb::new(&RULES, 1);
     table.sweep_all(at(0), &RULES);
     table
 }
 
 /// The words that are there; the counts are theirs and within the capacity.
-fn words(table: &MacTable) -> Vec<Word> {
+fn words(table: &Fdb) -> Vec<Word> {
     let slots = table.sets.iter().flat_map(|set| (0..WAYS).map(|way| set.word(way)));
     let words: Vec<Word> = slots.filter(|&word| word != Word::FREE).collect();
     for side in Side::BOTH {
@@ -49,9 +49,9 @@ fn words(table: &MacTable) -> Vec<Word> {
 
 /// Runs `one` and `other` on one table at once, in every order, and checks the outcomes and what is left.
 fn race<A: 'static, B: 'static>(
-    prepare: fn(&MacTable),
-    one: fn(&MacTable) -> A,
-    other: fn(&MacTable) -> B,
+    prepare: fn(&Fdb),
+    one: fn(&Fdb) -> A,
+    other: fn(&Fdb) -> B,
     check: fn(A, B, Vec<Word>),
 ) {
     loom::model(move || {
@@ -241,10 +241,10 @@ fn a_look_up_that_sees_a_quarantine_sees_its_end() {
 }
 
 /// What the shortcut does with a source: looks, and where that says so, writes that it was heard.
-fn hear(table: &MacTable, mac: Mac, side: Side, ms: u64) -> (Known, bool) {
-    let glance = table.glance(at(ms), &RULES);
-    let known = glance.known(mac, side);
-    (known, known == Known::Stale && glance.refresh(mac, side))
+fn hear(table: &Fdb, mac: Mac, side: Side, ms: u64) -> (FdbLookup, bool) {
+    let view = table.view(at(ms), &RULES);
+    let known = view.known(mac, side);
+    (known, known == FdbLookup::HitStale && view.refresh(mac, side))
 }
 
 #[test]
@@ -256,10 +256,13 @@ fn a_move_and_the_shortcuts_refresh_leave_one_entry_that_one_of_them_wrote() {
         |moved, heard, words| match moved {
             Learned::Moved => {
                 assert_eq!(words, [Word::heard(X, W, 8)]);
-                assert!([(Known::No, false), (Known::Stale, false)].contains(&heard), "{heard:?}");
+                assert!(
+                    [(FdbLookup::Miss, false), (FdbLookup::HitStale, false)].contains(&heard),
+                    "{heard:?}"
+                );
             }
             outcome => {
-                assert_eq!((outcome, heard), (Learned::BothSides, (Known::Stale, true)));
+                assert_eq!((outcome, heard), (Learned::BothSides, (FdbLookup::HitStale, true)));
                 assert_eq!(words, [Word::heard(X, M, 8)]);
             }
         },
@@ -274,9 +277,12 @@ fn expiry_never_takes_an_entry_that_the_shortcut_refreshed() {
         |table| hear(table, X, M, 299_000),
         |table| table.sweep_all(at(301_000), &RULES),
         |heard, (), words| match heard {
-            (Known::Stale, true) => assert_eq!(words, [Word::heard(X, M, 299 * 4)]),
+            (FdbLookup::HitStale, true) => assert_eq!(words, [Word::heard(X, M, 299 * 4)]),
             heard => {
-                assert!([(Known::No, false), (Known::Stale, false)].contains(&heard), "{heard:?}");
+                assert!(
+                    [(FdbLookup::Miss, false), (FdbLookup::HitStale, false)].contains(&heard),
+                    "{heard:?}"
+                );
                 assert_eq!(words, []);
             }
         },

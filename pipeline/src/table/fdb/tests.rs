@@ -28,13 +28,13 @@ fn at(ms: u64) -> Time {
 
 /// A table with its rules, and tokens without end.
 struct Bench {
-    table: MacTable,
+    table: Fdb,
     rules: Macs,
 }
 
 impl Bench {
     fn new(rules: Macs) -> Bench {
-        Bench { table: MacTable::new(&rules, 1), rules }
+        Bench { table: Fdb::new(&rules, 1), rules }
     }
 
     fn learn(&self, mac: Mac, side: Side, ms: u64) -> Learned {
@@ -327,7 +327,7 @@ fn what_is_no_station_is_never_learned_or_found() {
 }
 
 /// Addresses that can all be in the same two sets only.
-fn crowd(table: &MacTable) -> impl Iterator<Item = Mac> {
+fn crowd(table: &Fdb) -> impl Iterator<Item = Mac> {
     (0..).map(station).filter(|&mac| table.homes(mac).0.iter().all(|&set| set < 2))
 }
 
@@ -382,7 +382,7 @@ fn every_key_fills_both_sides_to_the_last_address() {
     for (capacity, seeds) in [(4096, 0..8), (100_000, 8..10)] {
         for seed in seeds {
             let rules = Macs { capacity, ..rules() };
-            let table = MacTable::new(&rules, seed);
+            let table = Fdb::new(&rules, seed);
             for i in 0..u64::from(capacity) {
                 // one vendor's in sequence, and scattered ones
                 let scattered = Mac::from_u64(i.wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xfeff_ffff_fffe | 1);
@@ -397,7 +397,7 @@ fn every_key_fills_both_sides_to_the_last_address() {
 #[test]
 fn four_threads_never_exceed_the_capacity_and_leave_no_address_twice() {
     let rules = Macs { capacity: 100, age: Duration::from_secs(3), move_guard: Duration::ZERO, ..rules() };
-    let table = MacTable::new(&rules, 1);
+    let table = Fdb::new(&rules, 1);
     let start = Barrier::new(4);
     let work = |seed: u64| {
         let key = HashKey::from_seed(seed);
@@ -499,7 +499,7 @@ proptest! {
         let mut rules = rules();
         rules.age = Duration::from_secs(age);
         rules.flap = Flap { moves, within: Duration::from_secs(within), hold: Duration::from_secs(hold) };
-        let table = MacTable::new(&rules, 3);
+        let table = Fdb::new(&rules, 3);
         let mut model = Model::default();
         let mut now = Time::from_nanos(1_700_000_000_000_000_000);
         for (mac, second, pause, extra) in frames {

@@ -13,8 +13,8 @@ const Y: IpAddr = IpAddr::V4(Ipv4Addr::new(202, 7, 0, 20));
 const A: Mac = Mac::from_u64(0x02aa_0000_0001);
 const B: Mac = Mac::from_u64(0x02bb_0000_0002);
 
-fn heard(address: IpAddr, mac: Mac, time: u64) -> Heard {
-    Heard { time: Time::from_nanos(time), address, mac, said: Said::Plain }
+fn heard(address: IpAddr, mac: Mac, time: u64) -> Binding {
+    Binding { time: Time::from_nanos(time), address, mac, source: BindingSource::Plain }
 }
 
 /// The writer gives the slot of X, which is A's, to an address of B's, and a worker looks for that address meanwhile: what
@@ -22,7 +22,7 @@ fn heard(address: IpAddr, mac: Mac, time: u64) -> Heard {
 fn look(address: IpAddr, may_see: &'static [Option<(Mac, bool, bool, u64)>]) {
     loom::model(move || {
         let table = Arc::new(NeighbourTable::new(&RULES, 1));
-        assert_eq!(Writer::default().hear(&table, &RULES, &heard(X, A, 1)), Change::None);
+        assert_eq!(Writer::default().snoop(&table, &RULES, &heard(X, A, 1)), Change::None);
         let (slot, known) = table.find(number(X)).unwrap();
         let reader = thread::spawn({
             let table = Arc::clone(&table);

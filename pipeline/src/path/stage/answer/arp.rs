@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use rules::{Mac, Resolution};
 
-use super::proxy::{Whose, whose};
+use super::proxy::{ProxyLookup, lookup};
 use super::reply::{Answer, conflict, may_answer, replied};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, REQUEST};
 use crate::frame::build;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::outbox::{LocalKind, Outbox};
 use crate::path::packet::Arrival;
 use crate::table::hold::OwnAddress;
@@ -20,15 +20,15 @@ pub(super) fn answer(
     arrival: &Arrival<'_>,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     let (bridge, ether) = (arrival.bridge, &arrival.ether);
     let arp = Arp::parse(ether.payload).map_err(|_| Reason::ArpMalformed)?;
     if bridge.rules.own.ipv4 == Some(arp.spa) {
-        return Err(conflict(OwnAddress::V4, notes));
+        return Err(conflict(OwnAddress::V4, context));
     }
     if bridge.rules.own.ipv4 == Some(arp.tpa) {
-        return own(arrival, &arp, limits, outbox, notes);
+        return own(arrival, &arp, limits, outbox, context);
     }
     if bridge.own.contains(&ether.dst) {
         return Err(Reason::ToUsNotOurs);
@@ -39,20 +39,20 @@ pub(super) fn answer(
     if bridge.rules.arp != Resolution::Answer || !asks {
         return Ok(Answer::Pass);
     }
-    match whose(arrival, IpAddr::V4(arp.tpa), &[ether.src, arp.sha]) {
-        Whose::Unsure => Ok(Answer::Pass),
+    match lookup(arrival, IpAddr::V4(arp.tpa), &[ether.src, arp.sha]) {
+        ProxyLookup::Unsure => Ok(Answer::Pass),
         // the owner hears the probe itself, and so does a second owner across the bridge
-        Whose::SameSide if probe => Ok(Answer::Pass),
-        Whose::SameSide => Err(Reason::ArpSameSide),
-        Whose::Across(owner) if probe && !owner.sure => Ok(Answer::Pass),
-        Whose::Across(owner) => {
+        ProxyLookup::SameSide if probe => Ok(Answer::Pass),
+        ProxyLookup::SameSide => Err(Reason::ArpSameSide),
+        ProxyLookup::Across(owner) if probe && !owner.sure => Ok(Answer::Pass),
+        ProxyLookup::Across(owner) => {
             if !may_answer(arrival, limits) {
-                notes.cause(Cause::AnswerLimited);
+                context.cause(Cause::AnswerLimited);
                 return Ok(Answer::Pass);
             }
             let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
             build::arp_reply(frame, &arp, owner.mac);
-            Ok(replied(notes, probe))
+            Ok(replied(context, probe))
         }
     }
 }
@@ -63,11 +63,11 @@ fn own(
     arp: &Arp,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     if !arrival.bridge.tables.hold.has(OwnAddress::V4) {
         if arp.op == REQUEST && arp.spa.is_unspecified() {
-            notes.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
+            context.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
         }
         return Err(Reason::ToUsNotOurs);
     }

@@ -8,7 +8,7 @@ mod proxy;
 mod reply;
 
 use crate::base::reason::Reason;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::outbox::Outbox;
 use crate::path::packet::{Arrival, Kind, Packet};
 use crate::table::limits::Limits;
@@ -21,13 +21,13 @@ pub fn answer(
     packet: &Packet,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     match packet.kind {
         Kind::Ipv4 { .. } | Kind::Ipv6 if !arrival.bridge.own.contains(&arrival.ether.dst) => {
             Ok(Answer::Pass)
         }
-        kind => slow(kind, arrival, limits, outbox, notes),
+        kind => slow(kind, arrival, limits, outbox, context),
     }
 }
 
@@ -37,7 +37,7 @@ fn slow(
     arrival: &Arrival<'_>,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     // on this side that MAC is nobody's: whoever sends to it has moved, and must look for us anew
     if arrival.ether.dst == arrival.bridge.own(arrival.side().other()) {
@@ -46,7 +46,7 @@ fn slow(
     match kind {
         Kind::Ipv4 { .. } => own::ipv4(arrival, limits, outbox),
         Kind::Ipv6 => own::ipv6(arrival, limits, outbox),
-        Kind::Arp => arp::answer(arrival, limits, outbox, notes),
-        Kind::Nd => nd::answer(arrival, limits, outbox, notes),
+        Kind::Arp => arp::answer(arrival, limits, outbox, context),
+        Kind::Nd => nd::answer(arrival, limits, outbox, context),
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rules::Resolution;
 
-use super::proxy::{Whose, whose};
+use super::proxy::{ProxyLookup, lookup};
 use super::reply::{Answer, conflict, may_answer, replied};
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
@@ -13,7 +13,7 @@ use crate::frame::icmp6::{
     ALL_NODES, NONCE, NS, Neighbour, OVERRIDE, ROUTER, SLLAO, SOLICITED, group_mac, options,
 };
 use crate::frame::ipv6::Ipv6;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::outbox::{LocalKind, Outbox};
 use crate::path::packet::Arrival;
 use crate::table::hold::OwnAddress;
@@ -24,7 +24,7 @@ pub(super) fn answer(
     arrival: &Arrival<'_>,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     let bridge = arrival.bridge;
     let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Reason::V6Malformed)?;
@@ -32,16 +32,16 @@ pub(super) fn answer(
     let solicits = ip.payload[0] == NS;
     // who solicits claims its source address, who advertises the target
     if let Some(address) = bridge.own6(if solicits { ip.src } else { nd.target }) {
-        return Err(conflict(address, notes));
+        return Err(conflict(address, context));
     }
     if let Some(address) = bridge.own6(nd.target) {
-        return own(arrival, &ip, &nd, address, limits, outbox, notes);
+        return own(arrival, &ip, &nd, address, limits, outbox, context);
     }
     if bridge.own.contains(&arrival.ether.dst) {
         return if solicits { Err(Reason::ToUsNotOurs) } else { Ok(Answer::Done) };
     }
     if solicits && ip.src.is_unspecified() && bridge.anycast(nd.target).is_some() {
-        notes.cause(Cause::DadAnycast); // nobody looks for duplicates of an address that has several (RFC 4862 §5.4)
+        context.cause(Cause::DadAnycast); // nobody looks for duplicates of an address that has several (RFC 4862 §5.4)
     }
     // a unicast solicitation asks whether the way to the owner works, and only the owner can say so (RFC 4861 §7.2.5)
     if bridge.rules.nd != Resolution::Answer || !solicits || !ip.dst.is_multicast() {
@@ -57,16 +57,16 @@ pub(super) fn answer(
     if !dad && !has_sllao {
         return Ok(Answer::Pass); // optimistic DAD: its address may be taken (RFC 4429)
     }
-    match whose(arrival, IpAddr::V6(nd.target), &[arrival.ether.src]) {
-        Whose::Unsure => Ok(Answer::Pass),
+    match lookup(arrival, IpAddr::V6(nd.target), &[arrival.ether.src]) {
+        ProxyLookup::Unsure => Ok(Answer::Pass),
         // never suppressed: the owner, wherever it is, must see that somebody wants its address
-        Whose::SameSide if dad => Ok(Answer::Pass),
-        Whose::SameSide => Err(Reason::NdSameSide),
+        ProxyLookup::SameSide if dad => Ok(Answer::Pass),
+        ProxyLookup::SameSide => Err(Reason::NdSameSide),
         // RFC 4862 §5.4.4: any answer kills the address, so one on stale knowledge would kill a router
-        Whose::Across(owner) if dad && !owner.sure => Ok(Answer::Pass),
-        Whose::Across(owner) => {
+        ProxyLookup::Across(owner) if dad && !owner.sure => Ok(Answer::Pass),
+        ProxyLookup::Across(owner) => {
             if !may_answer(arrival, limits) {
-                notes.cause(Cause::AnswerLimited);
+                context.cause(Cause::AnswerLimited);
                 return Ok(Answer::Pass);
             }
             let flag = |set: bool, bit: u8| if set { bit } else { 0 };
@@ -76,7 +76,7 @@ pub(super) fn answer(
             let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
             let to = recipient(arrival, &ip);
             build::advertisement(frame, &Advertisement { target: nd.target, owner: owner.mac, to, flags });
-            Ok(replied(notes, dad))
+            Ok(replied(context, dad))
         }
     }
 }
@@ -94,7 +94,7 @@ fn own(
     address: OwnAddress,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
     let bridge = arrival.bridge;
     let dad = ip.src.is_unspecified();
@@ -102,13 +102,13 @@ fn own(
         let mut ours = false;
         options(nd.options, NONCE, |nonce| ours |= bridge.nonces.contains(&nonce.bytes()));
         if ours {
-            notes.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
+            context.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
             return Err(Reason::OwnProbe);
         }
     }
     let has = bridge.tables.hold.has(address);
     if dad && !has {
-        notes.own_claim(address, true); // it looks as we do (RFC 4862 §5.4.3)
+        context.own_claim(address, true); // it looks as we do (RFC 4862 §5.4.3)
     }
     // a link-local address of ours is there on its own side only
     if !has || address == OwnAddress::LinkLocal(arrival.side().other()) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::reply::{Answer, may_answer};
 use crate::base::reason::Reason;
-use crate::frame::build::{self, Way};
+use crate::frame::build::{self, Addresses};
 use crate::frame::checksum;
 use crate::frame::icmp6::{self, ECHO_REQUEST};
 use crate::frame::ipv4::{ICMP, Ipv4};
@@ -37,7 +37,7 @@ pub(super) fn ipv4(
     if !may_answer(arrival, limits) {
         return Err(Reason::AnswerLimit);
     }
-    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src: ip.dst, dst: ip.src };
+    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src: ip.dst, dst: ip.src };
     if let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) {
         // RFC 1122 §3.2.2.6: the request's TOS
         build::echo_reply4(frame, &way, ip.packet.get(1).copied().unwrap_or(0), ip.payload);
@@ -73,7 +73,7 @@ pub(super) fn ipv6(
     if !may_answer(arrival, limits) {
         return Err(Reason::AnswerLimit);
     }
-    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src: ip.dst, dst: ip.src };
+    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src: ip.dst, dst: ip.src };
     if let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) {
         build::echo_reply6(frame, &way, echo.payload);
     }

@@ -6,11 +6,11 @@ use rules::{Mac, Role};
 
 use crate::path::packet::Arrival;
 use crate::table::neighbour::Neighbour;
-use crate::table::static_fdb::Pin;
+use crate::table::static_fdb::StaticEntry;
 
 /// An owner that may be answered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Behalf {
+pub(super) struct ProxyEntry {
     pub(super) mac: Mac,
     /// It forwards: R.
     pub(super) router: bool,
@@ -22,18 +22,18 @@ pub(super) struct Behalf {
 
 /// What is known of the owner of an address that somebody asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum ProxyLookup {
     /// Nothing certain: the request is bridged.
     Unsure,
     /// On the side of the one who asks: it hears the request itself.
     SameSide,
     /// Across the bridge.
-    Across(Behalf),
+    Across(ProxyEntry),
 }
 
 /// Whose an address is that these MACs ask for. Never an asking MAC's own, nor its member's: a router that has moved here
 /// looks for duplicates of itself (openwrt#14309).
-pub(super) fn whose(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> Whose {
+pub(super) fn lookup(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> ProxyLookup {
     let bridge = arrival.bridge;
     let in_time = |known: &Neighbour| arrival.now.since(known.confirmed) < bridge.rules.macs.age;
     let known = bridge.tables.neighbours.get(address).filter(|known| !known.contested && in_time(known));
@@ -43,27 +43,27 @@ pub(super) fn whose(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> W
             let spoken = known.map(|known| known.mac).filter(|mac| owner.macs.contains(mac));
             // of several MACs (VRRP) only the one that speaks for the address is sure
             let only = <[Mac; 1]>::try_from(owner.macs.as_slice()).ok().map(|[mac]| mac);
-            only.or(spoken).map(|mac| Behalf {
+            only.or(spoken).map(|mac| ProxyEntry {
                 mac,
                 router: owner.role == Role::Router,
                 overrides: true,
                 sure: true,
             })
         }
-        None => known.map(|known| Behalf {
+        None => known.map(|known| ProxyEntry {
             mac: known.mac,
             router: known.router,
             overrides: known.overrides && known.is_confirmed(arrival.now),
             sure: known.is_confirmed(arrival.now),
         }),
     };
-    let Some(owner) = owner.filter(|owner| !asking.contains(&owner.mac)) else { return Whose::Unsure };
+    let Some(owner) = owner.filter(|owner| !asking.contains(&owner.mac)) else { return ProxyLookup::Unsure };
     let heard = known.is_some_and(|known| known.mac == owner.mac && known.is_confirmed(arrival.now));
-    let pinned = matches!(bridge.pins.get(owner.mac), Some(Pin::To(_)));
+    let pinned = matches!(bridge.static_fdb.get(owner.mac), Some(StaticEntry::To(_)));
     match bridge.side_of(owner.mac, arrival.now) {
-        Some(side) if side != arrival.side() => Whose::Across(owner),
+        Some(side) if side != arrival.side() => ProxyLookup::Across(owner),
         // who is pinned here is here; who was only learned may have left unnoticed
-        Some(_) if heard || pinned => Whose::SameSide,
-        _ => Whose::Unsure,
+        Some(_) if heard || pinned => ProxyLookup::SameSide,
+        _ => ProxyLookup::Unsure,
     }
 }

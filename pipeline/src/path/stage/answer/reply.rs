@@ -2,7 +2,7 @@
 
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::Arrival;
 use crate::table::hold::OwnAddress;
 use crate::table::limits::Limits;
@@ -18,9 +18,9 @@ pub enum Answer {
 
 /// An address of our own is ours alone. Only who may speak comes so far, so only it can make us give one up or defend it
 /// (RFC 5227 §2.4, RFC 4862 §5.4).
-pub(super) fn conflict(address: OwnAddress, notes: &mut Notes<'_>) -> Reason {
-    notes.event(EventKind::IpConflictOwn);
-    notes.own_claim(address, false);
+pub(super) fn conflict(address: OwnAddress, context: &mut FrameContext<'_>) -> Reason {
+    context.event(EventKind::IpConflictOwn);
+    context.own_claim(address, false);
     Reason::IpConflictOwn
 }
 
@@ -32,7 +32,7 @@ pub(super) fn may_answer(arrival: &Arrival<'_>, limits: &mut Limits) -> bool {
 }
 
 /// The reply is there; whether the frame goes on besides.
-pub(super) fn replied(notes: &mut Notes<'_>, goes_on: bool) -> Answer {
-    notes.cause(if goes_on { Cause::AnsweredAndBridged } else { Cause::AnsweredForOwner });
+pub(super) fn replied(context: &mut FrameContext<'_>, goes_on: bool) -> Answer {
+    context.cause(if goes_on { Cause::AnsweredAndBridged } else { Cause::AnsweredForOwner });
     if goes_on { Answer::Pass } else { Answer::Done }
 }

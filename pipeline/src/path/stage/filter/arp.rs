@@ -8,7 +8,7 @@ use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, ArpError, LEN, REPLY, REQUEST};
 use crate::frame::ether::Ether;
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::{Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
@@ -16,7 +16,7 @@ use crate::plan::bridge::BridgePlan;
 pub(super) fn filter(
     bridge: &BridgePlan,
     ether: &Ether<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Packet, Reason> {
     let arp = Arp::parse(ether.payload).map_err(|error| match error {
         ArpError::Truncated => Reason::ArpTruncated,
@@ -34,8 +34,8 @@ pub(super) fn filter(
     if ether.dst.is_group() && ether.dst != Mac::BROADCAST {
         return Err(Reason::L2Multicast);
     }
-    addresses(bridge, &arp, notes)?;
-    claim(bridge, ether, &arp, notes)?;
+    addresses(bridge, &arp, context)?;
+    claim(bridge, ether, &arp, context)?;
     Ok(Packet { len: LEN, kind: Kind::Arp })
 }
 
@@ -46,7 +46,7 @@ fn is_vrrp4(mac: Mac) -> bool {
 
 /// Both addresses are the exchange's; the sender's may be missing in a request (a probe, RFC 5227), the target's in a
 /// reply to one.
-fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
+fn addresses(bridge: &BridgePlan, arp: &Arp, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let inside = |address| bridge.is_peering4(address);
     let none = |address: Ipv4Addr| address.is_unspecified();
     let wix = match arp.op {
@@ -57,7 +57,7 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<()
         return Err(Reason::ArpNotWix);
     }
     if bridge.is_net_or_broadcast(arp.spa) || bridge.is_net_or_broadcast(arp.tpa) {
-        notes.event(EventKind::ArpNetBcast);
+        context.event(EventKind::ArpNetBcast);
         return Err(Reason::ArpNetBcast);
     }
     Ok(())
@@ -65,12 +65,17 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, notes: &mut Notes<'_>) -> Result<()
 
 /// A member's address is its alone (SPEC C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
 /// itself.
-fn claim(bridge: &BridgePlan, ether: &Ether<'_>, arp: &Arp, notes: &mut Notes<'_>) -> Result<(), Reason> {
+fn claim(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    arp: &Arp,
+    context: &mut FrameContext<'_>,
+) -> Result<(), Reason> {
     if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
-        notes.event(EventKind::ArpSpoof);
+        context.event(EventKind::ArpSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::ArpSpoof),
-            Conflict::Pass => notes.cause(Cause::ArpSpoofPassed),
+            Conflict::Pass => context.cause(Cause::ArpSpoofPassed),
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::ports::drain;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::Ether;
 use crate::frame::ipv4::{ICMP, Ipv4, Ipv4Error, TCP, UDP, ports};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::{Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
@@ -16,7 +16,7 @@ use crate::plan::bridge::BridgePlan;
 pub(super) fn filter(
     bridge: &BridgePlan,
     ether: &Ether<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Packet, Reason> {
     let ip = Ipv4::parse(ether.payload).map_err(|error| match error {
         Ipv4Error::Version6 => Reason::VersionMismatch,
@@ -31,7 +31,7 @@ pub(super) fn filter(
         link_local(bridge, &ip)?;
     }
     if !ip.checksum_ok {
-        notes.cause(Cause::V4BadChecksum); // a bridge does not judge it (SPEC F21)
+        context.cause(Cause::V4BadChecksum); // a bridge does not judge it (SPEC F21)
     }
     Ok(Packet { len: ip.packet.len(), kind: Kind::Ipv4 { df: ip.df } })
 }

@@ -12,7 +12,7 @@ use crate::frame::ether::Ether;
 use crate::frame::icmp6::{NA, NS, RA, REDIRECT, RS, group_mac};
 use crate::frame::ipv4::{TCP, ports};
 use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Ipv6Error, UDP, Upper};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::{Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
@@ -21,7 +21,7 @@ use crate::plan::bridge::BridgePlan;
 pub(super) fn filter(
     bridge: &BridgePlan,
     ether: &Ether<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Packet, Reason> {
     let ip = Ipv6::parse(ether.payload).map_err(|error| match error {
         Ipv6Error::Version4 => Reason::VersionMismatch,
@@ -41,7 +41,7 @@ pub(super) fn filter(
             return Err(Reason::V6McastFragment);
         }
     } else if upper.protocol == ICMP6 {
-        kind = icmp6(bridge, ether, &ip, &upper, notes)?;
+        kind = icmp6(bridge, ether, &ip, &upper, context)?;
     } else if !unicast {
         return Err(Reason::L3Multicast);
     } else if upper.protocol == UDP && is_dhcp6(bridge, &ip, &upper) {
@@ -82,17 +82,17 @@ fn icmp6(
     ether: &Ether<'_>,
     ip: &Ipv6<'_>,
     upper: &Upper<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Kind, Reason> {
     match *upper.payload.first().ok_or(Reason::V6Hdrchain)? {
-        NS | NA => nd::filter(bridge, ether, ip, upper, notes).map(|()| Kind::Nd),
+        NS | NA => nd::filter(bridge, ether, ip, upper, context).map(|()| Kind::Nd),
         RA => {
-            notes.event(EventKind::RaSeen);
+            context.event(EventKind::RaSeen);
             Err(Reason::Icmp6Ra)
         }
         RS => Err(Reason::Icmp6Rs),
         REDIRECT => {
-            notes.event(EventKind::RedirectSeen);
+            context.event(EventKind::RedirectSeen);
             Err(Reason::Icmp6Redirect)
         }
         130..=132 | 143 if bridge.rules.mld && is_mld(ether, ip) => Ok(Kind::Ipv6),

@@ -9,29 +9,33 @@ mod ports;
 
 use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::{Ether, ethertype};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::packet::Packet;
 use crate::plan::bridge::BridgePlan;
 
 /// Lets through what an exchange does.
 #[inline]
-pub fn filter(bridge: &BridgePlan, ether: &Ether<'_>, notes: &mut Notes<'_>) -> Result<Packet, Reason> {
+pub fn filter(
+    bridge: &BridgePlan,
+    ether: &Ether<'_>,
+    context: &mut FrameContext<'_>,
+) -> Result<Packet, Reason> {
     match ether.ethertype {
-        ethertype::IPV4 => ipv4::filter(bridge, ether, notes),
-        ethertype::IPV6 => ipv6::filter(bridge, ether, notes),
-        ethertype::ARP => arp::filter(bridge, ether, notes),
-        other => Err(refused(other, notes)),
+        ethertype::IPV4 => ipv4::filter(bridge, ether, context),
+        ethertype::IPV6 => ipv6::filter(bridge, ether, context),
+        ethertype::ARP => arp::filter(bridge, ether, context),
+        other => Err(refused(other, context)),
     }
 }
 
 #[cold]
-fn refused(value: u16, notes: &mut Notes<'_>) -> Reason {
+fn refused(value: u16, context: &mut FrameContext<'_>) -> Reason {
     match value {
         0..=1500 => return Reason::Llc,
         1501..=1535 => return Reason::EthertypeUndefined,
         _ => {}
     }
-    notes.cause(match value {
+    context.cause(match value {
         0x8863 | 0x8864 => Cause::EthertypePppoe,
         0x8847 | 0x8848 => Cause::EthertypeMpls,
         0x88cc => Cause::EthertypeLldp,

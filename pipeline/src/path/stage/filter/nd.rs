@@ -12,7 +12,7 @@ use crate::frame::icmp6::{
     NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node,
 };
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::plan::bridge::BridgePlan;
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -24,7 +24,7 @@ pub(super) fn filter(
     ether: &Ether<'_>,
     ip: &Ipv6<'_>,
     upper: &Upper<'_>,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
     if upper.fragment != Fragment::Whole {
         return Err(Reason::NdFragment); // RFC 6980 §5: atomic fragments too
@@ -57,7 +57,7 @@ pub(super) fn filter(
     // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
     let claimed = if message[0] == NS { ip.src } else { nd.target };
     let speakers = speaker.map(|mac| [ether.src, mac]);
-    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, notes)
+    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, context)
 }
 
 /// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
@@ -125,12 +125,17 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).
-fn claim(bridge: &BridgePlan, macs: &[Mac], address: Ipv6Addr, notes: &mut Notes<'_>) -> Result<(), Reason> {
+fn claim(
+    bridge: &BridgePlan,
+    macs: &[Mac],
+    address: Ipv6Addr,
+    context: &mut FrameContext<'_>,
+) -> Result<(), Reason> {
     if bridge.owners.is_foreign(IpAddr::V6(address), macs) {
-        notes.event(EventKind::NdSpoof);
+        context.event(EventKind::NdSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),
-            Conflict::Pass => notes.cause(Cause::NdSpoofPassed),
+            Conflict::Pass => context.cause(Cause::NdSpoofPassed),
         }
     }
     Ok(())

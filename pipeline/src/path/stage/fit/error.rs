@@ -5,11 +5,11 @@ use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::base::reason::Cause;
-use crate::frame::build::{self, Way};
+use crate::frame::build::{self, Addresses};
 use crate::frame::icmp6::REDIRECT;
 use crate::frame::ipv4::{ICMP, Ipv4};
 use crate::frame::ipv6::{Fragment, ICMP6, Ipv6};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::outbox::{LocalKind, Outbox};
 use crate::path::packet::Arrival;
 use crate::path::packet::{Kind, Packet};
@@ -23,11 +23,11 @@ pub(super) fn error(
     packet: &Packet,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Cause> {
     match packet.kind {
         Kind::Ipv4 { .. } => fragmentation_needed(arrival, limits, outbox),
-        Kind::Ipv6 | Kind::Nd => packet_too_big(arrival, limits, outbox, notes),
+        Kind::Ipv6 | Kind::Nd => packet_too_big(arrival, limits, outbox, context),
         Kind::Arp => Err(Cause::PtbGroup),
     }
 }
@@ -36,7 +36,7 @@ fn packet_too_big(
     arrival: &Arrival<'_>,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Cause> {
     let bridge = arrival.bridge;
     let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
@@ -60,7 +60,7 @@ fn packet_too_big(
             Some(Anycast::Service) if bridge.rules.anycast.ptb => {}
             None => {}
             Some(why) => {
-                notes.anycast(ip.src, why);
+                context.anycast(ip.src, why);
                 return Err(Cause::PtbAnycastSrc); // RFC 4443 §2.4 e.6, "known by the originator"
             }
         }
@@ -72,7 +72,7 @@ fn packet_too_big(
     let source = if inside { u128::from(ip.src) } else { u128::from(ip.src) >> 64 << 64 };
     may_send(arrival, source, limits)?;
     let mtu = bridge.rules.side(arrival.side().other()).mtu;
-    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
+    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
     let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
     build::packet_too_big(frame, &way, mtu, ip.packet);
     Ok(())
@@ -122,7 +122,7 @@ fn fragmentation_needed(
     let src = own.icmp_source4.or(own.ipv4).ok_or(Cause::PtbNoSource)?;
     may_send(arrival, ip.src.to_ipv6_mapped().into(), limits)?;
     let mtu = bridge.rules.side(arrival.side().other()).mtu;
-    let way = Way { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
+    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
     let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
     build::fragmentation_needed(frame, &way, mtu, ip.packet);
     Ok(())

@@ -5,7 +5,7 @@ mod error;
 mod fragment;
 
 use crate::base::reason::{Cause, Reason};
-use crate::path::context::Notes;
+use crate::path::context::FrameContext;
 use crate::path::outbox::Outbox;
 use crate::path::packet::{Arrival, Kind, Packet};
 use crate::table::limits::Limits;
@@ -27,18 +27,18 @@ pub fn fit(
     packet: &Packet,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Fit, Reason> {
     let rules = &arrival.bridge.rules;
     let carried = arrival.ether.payload.len();
     let egress = usize::from(rules.side(arrival.side().other()).mtu);
     if carried > usize::from(rules.side(arrival.side()).mtu) {
-        notes.cause(Cause::OverIngressMtu); // the sender breaks its own side's rule, but what fits passes
+        context.cause(Cause::OverIngressMtu); // the sender breaks its own side's rule, but what fits passes
     }
     if carried <= egress {
         return Ok(Fit::Whole);
     }
-    too_long(arrival, packet, egress, limits, outbox, notes)
+    too_long(arrival, packet, egress, limits, outbox, context)
 }
 
 #[cold]
@@ -48,7 +48,7 @@ fn too_long(
     egress: usize,
     limits: &mut Limits,
     outbox: &mut Outbox,
-    notes: &mut Notes<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<Fit, Reason> {
     if packet.len <= egress {
         return Err(Reason::FrameTooLong);
@@ -57,18 +57,18 @@ fn too_long(
         Kind::Ipv4 { df: false } => {
             let fragments = arrival.bridge.rules.side(arrival.side().other()).fragment;
             if fragments && fragment::fragment(arrival, egress, outbox) {
-                notes.cause(Cause::Fragmented);
+                context.cause(Cause::Fragmented);
                 return Ok(Fit::Fragments);
             }
             // no error: it would say "needed, and DF set" (RFC 1191 §4)
             Err(Reason::TooBigV4Nodf)
         }
         _ => {
-            let cause = match error::error(arrival, packet, limits, outbox, notes) {
+            let cause = match error::error(arrival, packet, limits, outbox, context) {
                 Ok(()) => Cause::PtbSent,
                 Err(cause) => cause,
             };
-            notes.cause(cause);
+            context.cause(cause);
             Err(Reason::TooBig)
         }
     }

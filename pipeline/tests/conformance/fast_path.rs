@@ -11,12 +11,12 @@ use pipeline::frame::buffer::Buffer;
 use pipeline::io::mem::{MemIo, Packet};
 use pipeline::observe::books::Books;
 use pipeline::observe::profile::{Profile, Stage, Stopwatch};
-use pipeline::path::control_queue::Notices;
-use pipeline::path::fast::Gate;
+use pipeline::path::control_queue::ControlTx;
+use pipeline::path::fast::FastPath;
 use pipeline::path::outbox::Outbox;
-use pipeline::path::state::Lane;
+use pipeline::path::state::WorkerState;
 use pipeline::path::verdict::Verdict;
-use pipeline::path::{run, whole_way};
+use pipeline::path::{run, slow_path};
 use pipeline::plan::Plan;
 use pipeline::table::limits::Limits;
 use pipeline::worker::Worker;
@@ -26,10 +26,10 @@ use strum::VariantArray;
 use crate::frames::*;
 use crate::harness::*;
 
-/// A plan and a worker's lane, as a worker holds them.
+/// A plan and a worker's state, as a worker holds them.
 struct Rig {
     plan: Arc<Plan>,
-    lane: Lane,
+    state: WorkerState,
 }
 
 impl Rig {
@@ -37,8 +37,8 @@ impl Rig {
         let plan = Plan::new(config.rules(), None, &[], 0);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
-        let notices = Notices::queue(1 << 16).0;
-        Rig { plan: Arc::new(plan), lane: Lane { limits, books, notices, outbox: Outbox::default() } }
+        let control = ControlTx::queue(1 << 16).0;
+        Rig { plan: Arc::new(plan), state: WorkerState { limits, books, control, outbox: Outbox::default() } }
     }
 }
 
@@ -52,15 +52,15 @@ fn same(config: &Config, steps: &[Step]) -> usize {
     for (frame, wait, port) in steps {
         now = now.after(Duration::from_millis(*wait));
         let (mut a, mut b) = (Packet::new(frame), Packet::new(frame));
-        let mut gate = Gate::new(&quick.plan, *port, now);
-        let one = run(&quick.plan, &mut quick.lane, &mut gate, *port, &mut a, now, &mut ());
-        let two = whole_way(&whole.plan, &mut whole.lane, *port, &mut b, now, &mut ());
+        let mut fast = FastPath::new(&quick.plan, *port, now);
+        let one = run(&quick.plan, &mut quick.state, &mut fast, *port, &mut a, now, &mut ());
+        let two = slow_path(&whole.plan, &mut whole.state, *port, &mut b, now, &mut ());
         assert_eq!(one, two, "{frame:02x?}");
         assert_eq!(a.bytes(), b.bytes());
-        assert_eq!(quick.lane.books, whole.lane.books, "{frame:02x?}");
+        assert_eq!(quick.state.books, whole.state.books, "{frame:02x?}");
         forwarded += usize::from(matches!(one, Verdict::Forward(_)));
-        quick.lane.outbox.clear();
-        whole.lane.outbox.clear();
+        quick.state.outbox.clear();
+        whole.state.outbox.clear();
     }
     forwarded
 }
@@ -211,7 +211,7 @@ fn plain_unicast_between_known_stations_takes_the_shortcut() {
         let rig = Rig::new(&config);
         let mut packet = Packet::new(&frame);
         let now = Time::from_nanos(1);
-        let taken = Gate::new(&rig.plan, 0, now).cross(&mut packet);
+        let taken = FastPath::new(&rig.plan, 0, now).cross(&mut packet);
         assert!(taken.is_some(), "{frame:02x?}");
     }
 }

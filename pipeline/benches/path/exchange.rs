@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pipeline::base::BURST;
 use pipeline::base::time::Time;
+use pipeline::control::effects::Effects;
 use pipeline::control::plane::ControlPlane;
 use pipeline::frame::buffer::Buffer;
 use pipeline::frame::{checksum, icmp6};
@@ -154,9 +155,10 @@ bridges:
 
     /// The bridge in operation: it has met all stations, and knows their addresses as far as the frames tell.
     pub(crate) fn open(&self, bursts: &Bursts) -> Result<Bridge, Box<dyn Error>> {
-        let plan = Arc::new(Plan::new(self.rules()?, None, &[], SEED));
-        let (worker, noticed) = Worker::new(Hopper::default(), plan, self.workers, SEED);
-        let mut bridge = Bridge { worker, noticed, control: ControlPlane::new(SEED, false), now: Time::ZERO };
+        let plan = Arc::new(Plan::new(self.rules()?, None, &[], SEED)?);
+        let (worker, messages) = Worker::new(Hopper::default(), plan, self.workers, SEED);
+        let mut bridge =
+            Bridge { worker, messages, control: ControlPlane::new(SEED, false), now: Time::ZERO };
         for number in 0..bursts[0].len() {
             bridge.offer(bursts, number);
             bridge.now = bridge.now.after(STEP);
@@ -173,12 +175,12 @@ pub(crate) struct Bridge {
     pub(crate) worker: Worker<Hopper>,
     /// The time of its last poll.
     pub(crate) now: Time,
-    noticed: ControlRx,
+    messages: ControlRx,
     control: ControlPlane,
 }
 
 impl Bridge {
-    /// A burst for each port; what was sent is gone, and what the worker noticed is heard.
+    /// A burst for each port; what was sent is gone, and what the worker had to say is heard.
     pub(crate) fn offer(&mut self, bursts: &Bursts, number: usize) {
         self.listen();
         let Hopper { input, output } = &mut self.worker.io;
@@ -189,8 +191,8 @@ impl Bridge {
     }
 
     fn listen(&mut self) {
-        while let Some(notice) = self.noticed.pop() {
-            self.control.notice(self.worker.plan(), &notice, &mut Vec::new(), &mut Vec::new());
+        while let Some(message) = self.messages.pop() {
+            self.control.take_in(self.worker.plan(), &message, &mut Effects::default());
         }
     }
 }

@@ -14,9 +14,8 @@ use pipeline::observe::books::SideBooks;
 use pipeline::path::context::FrameContext;
 use pipeline::path::control_queue::ControlTx;
 use pipeline::path::outbox::Outbox;
-use pipeline::path::packet::Arrival;
-use pipeline::path::packet::Packet;
-use pipeline::path::stage::{admit, answer, filter, fit, forward, guard, learn, police};
+use pipeline::path::packet::{self, Packet};
+use pipeline::path::stage::{admit, answer, filter, fit, forward, guard, learn, police, snoop};
 use pipeline::plan::Plan;
 use pipeline::plan::ports::PortMap;
 use pipeline::table::limits::Limits;
@@ -47,14 +46,12 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
     const PASS: Result<(), Reason> = Ok(());
 
     let cases = [Case("tagged", FEW, Ipv4, Hot, PASS), Case("untagged", UNTAGGED, Ipv4, Hot, PASS)];
-    stage(criterion, "admit", STILL, &cases, |frame, _, _, _| {
+    stage(criterion, "admit", STILL, &cases, |frame, _| {
         admit::admit(frame.port, frame.bytes).map(|admitted| _ = black_box(admitted))
     })?;
 
     let cases = [Case("unicast", FEW, Ipv4, Hot, PASS), Case("broadcast", FEW, Arp, Hot, PASS)];
-    stage(criterion, "guard", STILL, &cases, |Judged { arrival, .. }, _, _, context| {
-        guard::guard(arrival.bridge, arrival.side(), &arrival.ether, context)
-    })?;
+    stage(criterion, "guard", STILL, &cases, |Judged { frame, .. }, context| guard::guard(frame, context))?;
 
     let cases = [
         Case("IPv4", FEW, Ipv4, Hot, PASS),
@@ -64,8 +61,8 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("foreign ARP", FEW, ForeignArp, Hot, Err(Reason::ArpNotWix)),
         Case("IPv4 broadcast", FEW, Ipv4Broadcast, Hot, Err(Reason::L2BroadcastIp)),
     ];
-    stage(criterion, "filter", STILL, &cases, |Judged { arrival, .. }, _, _, context| {
-        filter::filter(arrival.bridge, &arrival.ether, context)
+    stage(criterion, "filter", STILL, &cases, |Judged { frame, .. }, context| {
+        filter::filter(frame, context).map(|packet| _ = black_box(packet))
     })?;
 
     let stations = [
@@ -73,12 +70,12 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("1,000 learned", SOME, Ipv4, Hot, PASS),
         Case("100,000 learned, cold", MANY, Ipv4, Cold, PASS),
     ];
-    stage(criterion, "learn", STILL, &stations, |Judged { arrival, .. }, limits, _, context| {
-        learn::learn(arrival.bridge, limits, arrival.side(), arrival.ether.src, arrival.now, context)
+    stage(criterion, "learn", STILL, &stations, |Judged { packet, .. }, context| {
+        packet.and_then(|packet| learn::learn(&packet, context))
     })?;
-    let cases = [Case("snoop ARP", FEW, Arp, Hot, PASS), Case("snoop a solicitation", FEW, Nd, Hot, PASS)];
-    stage(criterion, "learn", STILL, &cases, |Judged { arrival, packet, .. }, _, _, context| {
-        packet.map(|packet| learn::snoop(arrival, &packet, context))
+    let cases = [Case("ARP", FEW, Arp, Hot, PASS), Case("a solicitation", FEW, Nd, Hot, PASS)];
+    stage(criterion, "snoop", STILL, &cases, |Judged { packet, .. }, context| {
+        packet.map(|packet| snoop::snoop(&packet, context))
     })?;
 
     let cases = [
@@ -86,9 +83,8 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("broadcast", FEW, Arp, Hot, PASS),
         Case("broadcast over the limit", STORM, Arp, Hot, Err(Reason::BcastLimit)),
     ];
-    stage(criterion, "police", PACED, &cases, |Judged { arrival, .. }, limits, _, _| {
-        let Arrival { bridge, ether, now, .. } = arrival;
-        police::police(bridge, limits, arrival.side(), (ether.dst, ether.src), *now)
+    stage(criterion, "police", PACED, &cases, |Judged { packet, .. }, context| {
+        packet.and_then(|packet| police::police(&packet, context))
     })?;
 
     let cases = [
@@ -97,18 +93,18 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         Case("ARP request, answered", ANSWERING, Arp, Hot, PASS),
         Case("solicitation, answered", ANSWERING, Nd, Hot, PASS),
     ];
-    stage(criterion, "answer", PACED, &cases, |Judged { arrival, packet, .. }, limits, outbox, context| {
-        outbox.clear();
-        packet.and_then(|packet| answer::answer(arrival, &packet, limits, outbox, context))
+    stage(criterion, "answer", PACED, &cases, |Judged { packet, .. }, context| {
+        context.outbox.clear();
+        packet.and_then(|packet| answer::answer(&packet, context))
     })?;
 
-    stage(criterion, "forward", STILL, &stations, |Judged { arrival, .. }, limits, _, context| {
-        forward::forward(arrival.bridge, limits, arrival.side(), arrival.ether.dst, arrival.now, context)
+    stage(criterion, "forward", STILL, &stations, |Judged { packet, .. }, context| {
+        packet.and_then(|packet| forward::forward(&packet, context))
     })?;
 
     let cases = [Case("IPv4", FEW, Ipv4, Hot, PASS), Case("IPv6", FEW, Ipv6, Hot, PASS)];
-    stage(criterion, "fit", STILL, &cases, |Judged { arrival, packet, .. }, limits, outbox, context| {
-        packet.and_then(|packet| fit::fit(arrival, &packet, limits, outbox, context))
+    stage(criterion, "fit", STILL, &cases, |Judged { packet, .. }, context| {
+        packet.and_then(|packet| fit::fit(&packet, context))
     })
 }
 
@@ -117,8 +113,8 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
 struct Judged<'a> {
     port: &'a PortMap,
     bytes: &'a [u8],
-    arrival: Arrival<'a>,
-    packet: Result<Packet, Reason>,
+    frame: packet::Frame<'a>,
+    packet: Result<Packet<'a>, Reason>,
 }
 
 /// What a worker has at hand for a frame.
@@ -138,27 +134,29 @@ impl Desk {
     #[inline(always)]
     fn pass<T>(
         &mut self,
-        frame: &Judged<'_>,
+        judged: &Judged<'_>,
         now: Time,
-        run: impl Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut FrameContext<'_>) -> Result<T, Reason>,
+        run: impl Fn(&Judged<'_>, &mut FrameContext<'_>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
         let Desk { limits, outbox, books, control } = self;
-        let frame = Judged { arrival: Arrival { now, ..frame.arrival }, ..*frame };
-        let Arrival { at, ether, .. } = frame.arrival;
+        let frame = packet::Frame { now, ..judged.frame };
+        let judged =
+            Judged { frame, packet: judged.packet.map(|packet| Packet { frame, ..packet }), ..*judged };
+        let packet::Frame { at, ether, .. } = frame;
         let mut context =
-            FrameContext { books, control, time: now, port: 0, at: (0, at.side), mac: ether.src };
-        run(&frame, limits, outbox, &mut context)
+            FrameContext { limits, outbox, books, control, time: now, port: 0, at, mac: ether.src };
+        run(&judged, &mut context)
     }
 
     fn judge<'a>(&mut self, plan: &'a Plan, frame: &'a Frame) -> Result<Judged<'a>, Box<dyn Error>> {
         let (port, bytes) = (&plan.ports[0], frame.bytes());
         let (at, ether) = admit::admit(port, bytes).map_err(Reason::name)?;
-        let arrival = Arrival { bridge: plan.bridge(at), at, ether, now: Time::ZERO };
-        let judged = Judged { port, bytes, arrival, packet: Err(Reason::Runt) };
-        let packet = self.pass(&judged, Time::ZERO, |Judged { arrival, .. }, _, _, context| {
-            filter::filter(arrival.bridge, &arrival.ether, context)
-        });
-        Ok(Judged { packet, ..judged })
+        let frame = packet::Frame { bridge: plan.bridge(at.bridge), at, ether, now: Time::ZERO };
+        let Desk { limits, outbox, books, control } = self;
+        let mut context =
+            FrameContext { limits, outbox, books, control, time: Time::ZERO, port: 0, at, mac: ether.src };
+        let packet = filter::filter(&frame, &mut context);
+        Ok(Judged { port, bytes, frame, packet })
     }
 }
 
@@ -172,7 +170,7 @@ fn stage<M, T, F>(
 ) -> Result<(), Box<dyn Error>>
 where
     M: Measurement,
-    F: Fn(&Judged<'_>, &mut Limits, &mut Outbox, &mut FrameContext<'_>) -> Result<T, Reason>,
+    F: Fn(&Judged<'_>, &mut FrameContext<'_>) -> Result<T, Reason>,
 {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(BURST as u64));

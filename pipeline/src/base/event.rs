@@ -1,7 +1,8 @@
 //! What an operator should hear of.
 
-use rules::{Mac, Side};
+use rules::Mac;
 
+use super::at::At;
 use super::time::Time;
 
 crate::base::reason::table! {
@@ -36,8 +37,8 @@ pub struct Event {
     pub time: Time,
     /// On which port, by index.
     pub port: usize,
-    /// On which bridge (by slot) and side; none where the frame belonged to none.
-    pub at: Option<(usize, Side)>,
+    /// On which bridge and side; none where the frame belonged to none.
+    pub at: Option<At>,
     /// What.
     pub kind: EventKind,
     /// The source MAC of the frame that showed it.

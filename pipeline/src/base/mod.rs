@@ -5,7 +5,7 @@ pub mod event;
 pub mod reason;
 pub mod time;
 
-pub use at::At;
+pub use at::{At, BridgeId};
 
 /// The most frames in one receive burst.
 pub const BURST: usize = 64;

@@ -54,13 +54,17 @@ macro_rules! reasons {
 }
 
 table! {
-    /// The stages of the path, in order.
+    /// What a worker does with frames, in order.
     Stage {
+        Receive "receive" "a port gives a burst";
+        // the label is from before it was called so, and labels are never renamed
+        FastPath "shortcut" "the frame passes every stage without side effect, and none of those below sees it";
         Admit "admit" "port and tags decide the side";
         Guard "guard" "layer-2 sanity, reserved addresses, the bridge's own MACs";
         Filter "filter" "what an exchange lets through";
         Learn "learn" "who may speak, and on which side";
         Police "police" "storm limits of broadcast and multicast";
+        Snoop "hear" "what an owner says of its addresses";
         Answer "answer" "frames for the bridge itself";
         Forward "forward" "where the destination is";
         Fit "fit" "the egress side's MTU";
@@ -231,7 +235,8 @@ pub fn page() -> String {
          Every frame received ends `forwarded`, `answered`, or dropped for exactly one of these reasons. The stages are in\n\
          the order that a frame meets them.\n",
     );
-    for stage in Stage::ALL {
+    let decides = |stage: &&Stage| Reason::ALL.iter().any(|reason| reason.stage() == **stage);
+    for stage in Stage::ALL.iter().filter(decides) {
         page += &format!("\n## {}: {}\n\n| reason | meaning |\n|---|---|\n", stage.name(), stage.help());
         for reason in Reason::ALL.iter().filter(|reason| reason.stage() == *stage) {
             page += &format!("| `{}` | {} |\n", reason.name(), reason.help());

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use rules::Rules;
 
-use super::{load, print};
+use super::common::{load, print};
 use crate::control::socket;
 use crate::control::status::{Config, Question};
 

@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 mod check;
+mod common;
 mod replay;
 mod run;
 mod show;
@@ -8,10 +9,9 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use rules::Checked;
-
 use crate::control::status::Question;
+use clap::{Parser, Subcommand};
+use common::print;
 
 /// A filtering bridge between two VLANs of an Internet exchange.
 #[derive(Debug, Parser)]
@@ -85,22 +85,4 @@ pub fn main() -> ExitCode {
         eprintln!("sluice: {error:#}");
         ExitCode::FAILURE
     })
-}
-
-/// Prints to standard output. Who reads it may have gone (`sluice schema | head`): then there is nothing left to do.
-fn print(text: &str) -> anyhow::Result<ExitCode> {
-    use std::io::{ErrorKind, Write};
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
-/// The rules of a file; or all its errors on standard error, a line each. Warnings go there too.
-fn load(file: &std::path::Path) -> Option<Checked> {
-    let checked = rules::load(file).map_err(|errors| eprintln!("{errors}")).ok()?;
-    for warning in &checked.warnings {
-        eprintln!("{warning}");
-    }
-    Some(checked)
 }

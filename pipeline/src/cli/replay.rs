@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use hashbrown::HashMap;
-use rules::Side;
 
-use super::{load, print};
+use super::common::{load, print};
+use crate::base::At;
 use crate::control::replay;
 use crate::io::mem::Packet;
 use crate::io::pcap::{Merge, Reader, Writer, is_same_file};
@@ -54,13 +54,13 @@ impl FromStr for SideFile {
 impl Replay {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let Some(checked) = load(&self.config) else { return Ok(ExitCode::FAILURE) };
-        let bridge = replay::Replay::new(checked.rules);
+        let bridge = replay::Replay::new(checked.rules)?;
         let mut bridge = if self.probes { bridge.with_probes() } else { bridge };
         let mut ports = Vec::new();
         let mut readers = Vec::new();
         for input in &self.inputs {
-            let (slot, side) = place(bridge.plan(), &input.side).context("--in")?;
-            ports.push(bridge.plan().bridges[slot].rules.side(side).port);
+            let at = place(bridge.plan(), &input.side).context("--in")?;
+            ports.push(bridge.plan().bridge(at.bridge).rules.side(at.side).port);
             readers.push(Reader::open(&input.file)?);
         }
         let mut writers = self.writers(bridge.plan())?;
@@ -69,7 +69,7 @@ impl Replay {
             let (input, captured) = captured?;
             cut[input] += u64::from(captured.is_truncated());
             for sent in bridge.feed(ports[input], captured.time, Packet::new(&captured.frame)) {
-                if let Some(writer) = writers.get_mut(&(usize::from(sent.at.bridge), sent.at.side)) {
+                if let Some(writer) = writers.get_mut(&sent.at) {
                     writer.write(captured.time, &sent.frame)?;
                 }
             }
@@ -85,7 +85,7 @@ impl Replay {
         print(&if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() })
     }
 
-    fn writers(&self, plan: &Plan) -> anyhow::Result<HashMap<(usize, Side), Writer>> {
+    fn writers(&self, plan: &Plan) -> anyhow::Result<HashMap<At, Writer>> {
         let mut writers = HashMap::new();
         for (at, output) in self.outputs.iter().enumerate() {
             let place = place(plan, &output.side).context("--out")?;
@@ -105,16 +105,16 @@ impl Replay {
     }
 }
 
-/// The slot and place of a side by its name: `SIDE` where that is unambiguous, or `BRIDGE/SIDE`.
-fn place(plan: &Plan, name: &str) -> anyhow::Result<(usize, Side)> {
-    let full = |slot: usize, side: Side| {
-        let rules = &plan.bridges[slot].rules;
-        format!("{}/{}", rules.name, rules.side(side).name)
+/// A side by its name: `SIDE` where that is unambiguous, or `BRIDGE/SIDE`.
+fn place(plan: &Plan, name: &str) -> anyhow::Result<At> {
+    let full = |at: At| {
+        let rules = &plan.bridge(at.bridge).rules;
+        format!("{}/{}", rules.name, rules.side(at.side).name)
     };
-    match sides(plan).find(|(short, slot, side)| short == name || full(*slot, *side) == name) {
-        Some((_, slot, side)) => Ok((slot, side)),
+    match sides(plan).find(|(short, at)| short == name || full(*at) == name) {
+        Some((_, at)) => Ok(at),
         None => {
-            let known: Vec<_> = sides(plan).map(|(name, _, _)| name).collect();
+            let known: Vec<_> = sides(plan).map(|(name, _)| name).collect();
             bail!("there is no side {name}: the rules have {}", known.join(", "))
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tracing::warn;
 
-use super::{load, print};
+use super::common::{load, print};
 use crate::control::{self, status};
 
 pub(super) fn run(file: &Path, json: bool, spare_frames: u32) -> anyhow::Result<ExitCode> {

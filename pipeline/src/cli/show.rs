@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::print;
+use super::common::print;
 use crate::control::socket;
 use crate::control::status::{
     Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, StageCost, WorkerNow,

@@ -7,9 +7,10 @@ use hashbrown::HashMap;
 use rules::Mac;
 use tracing::warn;
 
+use super::effects::OperatorEvent;
+use crate::base::At;
 use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
-use crate::control::plane::OperatorEvent;
 use crate::observe::report::EventReport;
 use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
@@ -22,11 +23,14 @@ const MOST: usize = 1024;
 /// What has been told.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
-    told: HashMap<(EventKind, Mac, usize), Told>,
+    told: HashMap<(EventKind, Mac, Place), Told>,
     untold: u64,
     /// When the untold were last told of, in number.
     summed_up: Time,
 }
+
+/// A side, or a port for frames of no side.
+type Place = Result<At, usize>;
 
 #[derive(Debug)]
 struct Told {
@@ -41,7 +45,7 @@ impl Alarms {
         match tell {
             OperatorEvent::Event(event) => self.raise(plan, event),
             OperatorEvent::Anycast { bridge, address, why } => {
-                let bridge = &plan.bridges[*bridge].rules.name;
+                let bridge = &plan.bridge(*bridge).rules.name;
                 let what = match why {
                     Anycast::SubnetRouter(prefix) => format!("the subnet-router anycast address of {prefix}"),
                     Anycast::Reserved(prefix) => format!("a reserved anycast address of {prefix} (RFC 2526)"),
@@ -57,7 +61,7 @@ impl Alarms {
 
     /// Tells of an event, or counts it where it was told lately.
     fn raise(&mut self, plan: &Plan, event: &Event) {
-        let place = event.at.map_or(event.port, |(slot, side)| usize::MAX - 2 * slot - side.index());
+        let place = event.at.ok_or(event.port);
         if let Some(told) = self.told.get_mut(&(event.kind, event.mac, place)) {
             told.again += 1;
             return;

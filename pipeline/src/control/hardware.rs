@@ -1,14 +1,47 @@
-//! The ports of a live bridge: DPDK brought up for the rules, and what the control thread may ask of it.
+//! The ports, as the control side sees them; and those of a live bridge: DPDK brought up for the rules.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::Context;
 use rules::Rules;
 use tracing::info;
 
-use super::workers::{Hardware, Losses, Workers};
+use super::workers::Workers;
 use crate::base::time::Time;
 use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
+
+/// The ports, as the control thread sees them.
+pub(super) trait Hardware: Debug {
+    /// The moment, on the workers' clock.
+    fn now(&self) -> Time;
+    /// Ticks a second of the time-stamp counter, where that is the workers' clock.
+    fn tsc_hz(&self) -> Option<u64>;
+    /// By port: the link is up.
+    fn links(&self) -> Vec<bool>;
+    /// By port: what the device itself lost.
+    fn losses(&self) -> Vec<Losses>;
+    /// Waits until the devices have sent what their queues hold.
+    fn drain(&mut self);
+}
+
+/// Frames that a device lost before the bridge saw them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Losses {
+    /// No room in the receive queue: the worker is too slow.
+    pub missed: u64,
+    /// Damaged, or too long for the port.
+    pub errors: u64,
+    /// No buffer to receive into.
+    pub no_buffer: u64,
+}
+
+impl Losses {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.missed + self.errors + self.no_buffer
+    }
+}
 
 /// A device's transmit queue of a thousand frames empties within this even at 1 Gb/s with 9,000-byte frames.
 const DRAIN: Duration = Duration::from_millis(100);

@@ -3,16 +3,21 @@
 //! One thread does it all, in the order in which things come in; two more only wait, for signals and for connections.
 
 mod alarms;
+mod dad;
+pub mod effects;
 mod hardware;
+mod loops;
 pub mod plane;
 mod reload;
 pub mod replay;
+mod running;
 mod signals;
 pub mod socket;
 pub mod status;
+mod wake;
 mod workers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -20,22 +25,13 @@ use anyhow::{Context, bail};
 use rules::{Checked, Rules};
 use tracing::{info, warn};
 
-use crate::control::plane::ControlPlane;
 use crate::observe::report::Report;
 use crate::table::fdb::Sweep;
 use alarms::Alarms;
-pub use workers::{Hardware, Workers};
-
-/// What wakes the control thread.
-#[derive(Debug)]
-pub enum Wake {
-    /// SIGHUP.
-    Reload,
-    /// SIGTERM or SIGINT, by its name.
-    Stop(&'static str),
-    /// Somebody asks through the socket; the answer goes to the sender.
-    Ask(status::Question, mpsc::Sender<String>),
-}
+use effects::Effects;
+use plane::ControlPlane;
+use running::Running;
+use wake::Wake;
 
 /// How often the control thread looks around when nothing wakes it.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,47 +51,42 @@ pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<R
     signals::watch(wake.clone()).context("watching for signals")?;
     let _socket = socket::listen(&checked.rules.control, wake)?;
     let (workers, hardware) = hardware::start(checked.rules, spare_frames)?;
-    Control::new(file.to_owned(), checked.text, workers, hardware).run(&wakes)
+    let plane = ControlPlane::new(workers.seed(), true);
+    let started = Instant::now();
+    let running =
+        Running { file: file.to_owned(), text: checked.text, workers: workers, hardware, plane, started };
+    Control::new(running).run(&wakes)
 }
 
-/// The running bridge, as the control thread sees it.
+/// The control thread's loop.
 #[derive(Debug)]
 struct Control {
-    file: PathBuf,
-    text: String,
-    workers: Workers,
-    hardware: Box<dyn Hardware>,
+    running: Running,
     alarms: Alarms,
-    plane: ControlPlane,
+    effects: Effects,
     sweeps: Vec<Sweep>,
     links: Vec<Option<bool>>,
-    started: Instant,
 }
 
 impl Control {
-    /// Takes over a fleet that runs by the rules of `file`, whose text is `text`.
-    fn new(file: PathBuf, text: String, workers: Workers, hardware: Box<dyn Hardware>) -> Control {
-        let plane = ControlPlane::new(workers.seed(), true);
+    /// Takes over a running bridge.
+    fn new(running: Running) -> Control {
         Control {
-            file,
-            text,
-            workers,
-            hardware,
+            running,
             alarms: Alarms::default(),
-            plane,
+            effects: Effects::default(),
             sweeps: Vec::new(),
             links: Vec::new(),
-            started: Instant::now(),
         }
     }
 
     /// Runs until a signal ends it; the final books.
     fn run(mut self, wakes: &Receiver<Wake>) -> anyhow::Result<Report> {
-        let rules = &self.workers.plan().rules;
+        let rules = &self.running.workers.plan().rules;
         // an error is no news: not started by systemd
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
         info!(
-            generation = self.workers.plan().generation,
+            generation = self.running.workers.plan().generation,
             bridges = rules.bridges.len(),
             workers = rules.workers.len(),
             socket = %rules.control.socket.display(),
@@ -104,9 +95,9 @@ impl Control {
         let ended = self.serve(wakes);
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         ended?;
-        let plan = self.workers.plan().clone();
-        let books = self.workers.stop()?;
-        self.hardware.drain();
+        let plan = self.running.workers.plan().clone();
+        let books = self.running.workers.stop()?;
+        self.running.hardware.drain();
         Ok(Report::new(&plan, &books, &[]))
     }
 
@@ -119,10 +110,10 @@ impl Control {
                     info!(signal, "stopping");
                     return Ok(());
                 }
-                Ok(Wake::Reload) => self.reload()?,
+                Ok(Wake::Reload) => reload::reload(&mut self.running)?,
                 Ok(Wake::Ask(question, answer)) => {
                     // who asked may be gone
-                    let _ = answer.send(self.answer(question)?);
+                    let _ = answer.send(status::answer(&mut self.running, question)?);
                 }
                 Err(RecvTimeoutError::Disconnected) => bail!("the thread that watches for signals has ended"),
                 Err(RecvTimeoutError::Timeout) => {
@@ -135,16 +126,15 @@ impl Control {
     }
 
     fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
-        self.workers.check()?;
-        let plan = self.workers.plan().clone();
-        let now = self.hardware.now();
-        let (mut send, mut tell) = (Vec::new(), Vec::new());
-        for notice in self.workers.notices() {
-            self.plane.notice(&plan, &notice, &mut send, &mut tell);
+        self.running.workers.check()?;
+        let plan = self.running.workers.plan().clone();
+        let now = self.running.hardware.now();
+        for message in self.running.workers.messages() {
+            self.running.plane.take_in(&plan, &message, &mut self.effects);
         }
-        self.plane.tick(&plan, now, &mut send, &mut tell);
-        self.workers.send(send)?;
-        tell.iter().for_each(|tell| self.alarms.tell(&plan, tell));
+        self.running.plane.tick(&plan, now, &mut self.effects);
+        self.running.workers.send(std::mem::take(&mut self.effects.send))?;
+        self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
         self.sweeps.resize_with(plan.bridges.len(), Sweep::default);
         for (bridge, sweep) in plan.bridges.iter().zip(&mut self.sweeps) {
@@ -158,7 +148,7 @@ impl Control {
     }
 
     fn look_at_links(&mut self, rules: &Rules) {
-        let links = self.hardware.links();
+        let links = self.running.hardware.links();
         self.links.resize(links.len(), None);
         for ((port, up), before) in rules.ports.iter().zip(links).zip(&mut self.links) {
             match (up, *before == Some(up)) {
@@ -166,7 +156,7 @@ impl Control {
                 (true, _) => {
                     info!(port = port.name, "link is up");
                     if before.is_some() {
-                        self.plane.link_up();
+                        self.running.plane.link_up();
                     }
                 }
                 (false, _) => {

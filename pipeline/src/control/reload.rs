@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use tracing::{error, info, warn};
 
-use super::Control;
+use super::running::Running;
 
-impl Control {
-    /// Puts the file's rules in force, or says why not and goes on as before. An error only where the workers are beyond
-    /// help.
-    pub(super) fn reload(&mut self) -> anyhow::Result<()> {
+/// Puts the file's rules in force, or says why not and goes on as before. An error only where the workers are beyond help.
+pub(super) fn reload(running: &mut Running) -> anyhow::Result<()> {
+    running.reload()
+}
+
+impl Running {
+    fn reload(&mut self) -> anyhow::Result<()> {
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Reloading]);
         let outcome = self.try_reload();
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
@@ -39,10 +42,17 @@ impl Control {
             warn!("{missing}");
         }
         let changes = rules::changes(&self.workers.plan().rules, &checked.rules);
-        let lost = |control: &Control| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
+        let lost = |control: &Running| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
         let lost_before = lost(self);
+        let plan = match self.workers.prepare(checked.rules) {
+            Ok(plan) => plan,
+            Err(error) => {
+                refused(&error.to_string());
+                return Ok(());
+            }
+        };
         let swap = Instant::now();
-        self.workers.swap_plan(checked.rules)?;
+        self.workers.swap_plan(plan)?;
         let swapped = swap.elapsed();
         let frames_lost = lost(self).saturating_sub(lost_before);
         self.text = checked.text;

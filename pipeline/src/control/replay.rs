@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use rules::Rules;
 
+use super::effects::{Effects, OperatorEvent};
+use super::plane::ControlPlane;
 use crate::base::At;
 use crate::base::event::Event;
 use crate::base::time::Time;
-use crate::control::plane::{ControlPlane, OperatorEvent};
 use crate::frame::buffer::Buffer;
 use crate::io::mem::{MemIo, Packet};
 use crate::observe::books::Books;
 use crate::path::control_queue::ControlRx;
-use crate::path::outbox::LocalFrame;
 use crate::path::stage::admit;
-use crate::plan::Plan;
+use crate::plan::{Plan, TooManyBridges};
 use crate::worker::orders::PlanSwap;
 use crate::worker::{Worker, placeholder_mac};
 
@@ -32,8 +32,7 @@ pub struct Replay {
     worker: Worker<MemIo>,
     queue: ControlRx,
     plane: ControlPlane,
-    send: Vec<LocalFrame>,
-    tell: Vec<OperatorEvent>,
+    effects: Effects,
     events: Vec<Event>,
     now: Time,
     swept: Option<Time>,
@@ -53,20 +52,22 @@ pub struct Sent {
 impl Replay {
     /// The bridge of these rules, nothing learned. It sends loop probes and looks for duplicates of its own addresses only
     /// with [`Replay::with_probes`].
-    pub fn new(rules: Rules) -> Replay {
+    ///
+    /// # Errors
+    /// [`TooManyBridges`].
+    pub fn new(rules: Rules) -> Result<Replay, TooManyBridges> {
         let io = MemIo::new(rules.ports.len());
-        let plan = Plan::new(rules, None, &Replay::port_macs(io.input.len()), SEED);
+        let plan = Plan::new(rules, None, &Replay::port_macs(io.input.len()), SEED)?;
         let (worker, queue) = Worker::new(io, Arc::new(plan), 1, SEED);
-        Replay {
+        Ok(Replay {
             worker,
             queue,
             plane: ControlPlane::new(SEED, false),
-            send: Vec::new(),
-            tell: Vec::new(),
+            effects: Effects::default(),
             events: Vec::new(),
             now: Time::ZERO,
             swept: None,
-        }
+        })
     }
 
     fn port_macs(ports: usize) -> Vec<rules::Mac> {
@@ -86,8 +87,8 @@ impl Replay {
         self.worker.io.input[port].push_back(packet);
         self.worker.poll(self.now);
         let plan = Arc::clone(self.worker.plan());
-        while let Some(notice) = self.queue.pop() {
-            self.plane.notice(&plan, &notice, &mut self.send, &mut self.tell);
+        while let Some(message) = self.queue.pop() {
+            self.plane.take_in(&plan, &message, &mut self.effects);
         }
         self.send_own();
         let mut sent = Vec::new();
@@ -112,26 +113,30 @@ impl Replay {
                 bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
             }
         }
-        self.plane.tick(&plan, self.now, &mut self.send, &mut self.tell);
+        self.plane.tick(&plan, self.now, &mut self.effects);
         self.send_own();
     }
 
     fn send_own(&mut self) {
-        self.worker.send_own(&self.send);
-        self.send.clear();
-        self.events.extend(self.tell.drain(..).filter_map(|tell| match tell {
+        self.worker.send_own(&self.effects.send);
+        self.effects.send.clear();
+        self.events.extend(self.effects.tell.drain(..).filter_map(|event| match event {
             OperatorEvent::Event(event) => Some(event),
             OperatorEvent::Anycast { .. } => None, // counted as a cause
         }));
     }
 
     /// New rules, as a reload brings them: everything learned stays.
-    pub fn reload(&mut self, rules: Rules) {
+    ///
+    /// # Errors
+    /// [`TooManyBridges`]: nothing has changed.
+    pub fn reload(&mut self, rules: Rules) -> Result<(), TooManyBridges> {
         let before = Arc::clone(self.worker.plan());
         let macs = Replay::port_macs(before.ports.len());
-        let plan = Arc::new(Plan::new(rules, Some(&before), &macs, SEED));
+        let plan = Arc::new(Plan::new(rules, Some(&before), &macs, SEED)?);
         let mut swap = PlanSwap::new(plan, &before, 1, SEED);
         self.worker.swap_plan(&mut swap);
+        Ok(())
     }
 
     /// The rules in force.

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::Wake;
+use super::wake::Wake;
 
 /// Turns signals into wakes, from a thread of its own.
 pub(super) fn watch(wake: Sender<Wake>) -> io::Result<()> {

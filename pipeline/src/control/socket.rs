@@ -13,8 +13,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::Group;
 use rules::Control;
 
-use super::Wake;
 use super::status::Question;
+use super::wake::Wake;
 
 /// A question is a word; longer lines are nonsense.
 const LONGEST_QUESTION: u64 = 256;

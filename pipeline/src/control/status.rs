@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, VariantArray};
+use strum::{Display, EnumString};
 
-use super::Control;
-use super::workers::Losses;
+use super::hardware::Losses;
+use super::running::Running;
+use crate::base::At;
+use crate::base::reason::Stage;
 use crate::observe::books::Books;
 use crate::observe::meter::Spent;
-use crate::observe::profile::{Profile, Stage};
+use crate::observe::profile::Profile;
 use crate::observe::report::{Report, sides};
 use crate::table::fdb::State;
 
@@ -246,7 +248,7 @@ pub struct WorkerStages {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageCost {
     /// The stage.
-    pub stage: Stage,
+    pub stage: String,
     /// Time-stamp cycles. `null` where it had no frames, or the clock is another.
     pub cycles_per_frame: Option<f64>,
     /// Frames that it had.
@@ -294,9 +296,13 @@ pub struct Config {
     pub uptime_s: u64,
 }
 
-impl Control {
-    /// The answer to a question, as JSON. An error only where the workers are beyond help.
-    pub(super) fn answer(&mut self, question: Question) -> anyhow::Result<String> {
+/// The answer to a question, as JSON. An error only where the workers are beyond help.
+pub(super) fn answer(running: &mut Running, question: Question) -> anyhow::Result<String> {
+    running.answer(question)
+}
+
+impl Running {
+    fn answer(&mut self, question: Question) -> anyhow::Result<String> {
         let answer = match question {
             Question::Counters => serde_json::to_string(&self.counters()?),
             Question::Macs => serde_json::to_string(&self.macs()),
@@ -343,8 +349,8 @@ impl Control {
         let now = self.hardware.now();
         let mut macs = Vec::new();
         let mut tables = Vec::new();
-        for (name, slot, side) in sides(plan) {
-            let bridge = &plan.bridges[slot];
+        for (name, At { bridge, side }) in sides(plan) {
+            let bridge = plan.bridge(bridge);
             let table = &bridge.tables.macs;
             tables.push(TableUse {
                 side: name.clone(),
@@ -376,14 +382,14 @@ impl Control {
         let (plan, now) = (self.workers.plan(), self.hardware.now());
         let refused = self.plane.neighbours_refused();
         let mut all = Neighbours { tables: Vec::new(), neighbours: Vec::new() };
-        for (slot, bridge) in plan.bridges.iter().enumerate() {
+        for (index, bridge) in plan.bridges.iter().enumerate() {
             let rules = &bridge.rules;
             let known = bridge.tables.neighbours.entries();
             all.tables.push(NeighbourUse {
                 bridge: rules.name.clone(),
                 known: known.len(),
                 capacity: rules.neighbours.capacity,
-                refused: refused.get(slot).copied().unwrap_or(0),
+                refused: refused.get(index).copied().unwrap_or(0),
             });
             all.neighbours.extend(known.into_iter().map(|(address, known)| {
                 let flag = |set: bool, name: &'static str| if set { name } else { "" };
@@ -453,14 +459,14 @@ impl Control {
     fn stages(&mut self) -> anyhow::Result<Vec<WorkerStages>> {
         let tsc_hz = self.hardware.tsc_hz();
         let cost = |profile: &Profile, stage: Stage| StageCost {
-            stage,
+            stage: stage.name().to_owned(),
             cycles_per_frame: profile
                 .nanos_per_frame(stage)
                 .zip(tsc_hz)
                 .map(|(nanos, hz)| nanos / 1e9 * hz as f64),
             frames: profile.frames(stage),
         };
-        let costs = |profile: &Profile| Stage::VARIANTS.iter().map(|stage| cost(profile, *stage)).collect();
+        let costs = |profile: &Profile| Stage::ALL.iter().map(|stage| cost(profile, *stage)).collect();
         let profiles = self.workers.profile(None)?.into_iter();
         Ok(profiles
             .map(|(core, profile)| WorkerStages { core, stages: profile.as_deref().map(costs) })

@@ -18,7 +18,7 @@ use crate::observe::profile::Profile;
 use crate::path::control_queue::{ControlMsg, ControlRx};
 use crate::path::outbox::LocalFrame;
 use crate::plan::bridge::BridgePlan;
-use crate::plan::{MOST_BRIDGES, Plan};
+use crate::plan::{Plan, TooManyBridges};
 use crate::table::hold::OwnAddress;
 use crate::worker::Worker;
 use crate::worker::idle::IdleWait;
@@ -28,39 +28,7 @@ use crate::worker::orders::{Order, PlanSwap, WorkerReport};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Taken from a worker at a time: one that goes on noticing must not keep the control thread from everything else.
-const MOST_NOTICES: usize = 16384;
-
-/// The ports, as the control thread sees them.
-pub trait Hardware: Debug {
-    /// The moment, on the workers' clock.
-    fn now(&self) -> Time;
-    /// Ticks a second of the time-stamp counter, where that is the workers' clock.
-    fn tsc_hz(&self) -> Option<u64>;
-    /// By port: the link is up.
-    fn links(&self) -> Vec<bool>;
-    /// By port: what the device itself lost.
-    fn losses(&self) -> Vec<Losses>;
-    /// Waits until the devices have sent what their queues hold.
-    fn drain(&mut self);
-}
-
-/// Frames that a device lost before the bridge saw them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Losses {
-    /// No room in the receive queue: the worker is too slow.
-    pub missed: u64,
-    /// Damaged, or too long for the port.
-    pub errors: u64,
-    /// No buffer to receive into.
-    pub no_buffer: u64,
-}
-
-impl Losses {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.missed + self.errors + self.no_buffer
-    }
-}
+const MOST_MESSAGES: usize = 16384;
 
 #[derive(Debug)]
 struct WorkerHandle {
@@ -69,12 +37,12 @@ struct WorkerHandle {
     thread: JoinHandle<anyhow::Result<Books>>,
     orders: rtrb::Producer<Order>,
     reports: rtrb::Consumer<WorkerReport>,
-    notices: ControlRx,
+    messages: ControlRx,
 }
 
 /// All workers of the process.
 #[derive(Debug)]
-pub struct Workers {
+pub(super) struct Workers {
     handles: Vec<WorkerHandle>,
     plan: Arc<Plan>,
     port_macs: Vec<Mac>,
@@ -89,7 +57,7 @@ fn spread_out(bridges: &[BridgePlan]) {
 impl Workers {
     /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
     /// what it gives is kept as long as the worker runs.
-    pub fn start<I: Io + Send + 'static, Guard>(
+    pub(super) fn start<I: Io + Send + 'static, Guard>(
         rules: Rules,
         port_macs: Vec<Mac>,
         clock: impl Fn() -> Time + Clone + Send + 'static,
@@ -98,7 +66,7 @@ impl Workers {
     ) -> anyhow::Result<Workers> {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let cores = rules.workers.clone();
-        let plan = Arc::new(Plan::new(rules, None, &port_macs, seed));
+        let plan = Arc::new(Plan::new(rules, None, &port_macs, seed)?);
         spread_out(&plan.bridges);
         keep_silent(&plan, 0);
         let workers = cores.len();
@@ -114,15 +82,15 @@ impl Workers {
                     warn!(core, "`idle: sleep` adds up to 50 us more to a frame: no exact timers: {error}");
                 }
                 // made here, so that its memory is near its core
-                let (worker, notices) = Worker::new(io, plan, workers, seed);
-                let _ = ready.send((gettid(), notices));
+                let (worker, messages) = Worker::new(io, plan, workers, seed);
+                let _ = ready.send((gettid(), messages));
                 Ok(worker.run(clock, ordered, reporting))
             };
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{core}"))
                 .spawn(work)
                 .with_context(|| format!("starting the worker on core {core}"))?;
-            let Ok((id, notices)) = started.recv() else {
+            let Ok((id, messages)) = started.recv() else {
                 let error =
                     thread.join().map_err(|_| anyhow!("it panicked")).and_then(|ended| ended.map(drop));
                 return Err(error
@@ -130,46 +98,46 @@ impl Workers {
                     .unwrap_or_else(|| anyhow!("it ended"))
                     .context(format!("worker on core {core}")));
             };
-            handles.push(WorkerHandle { core, id, thread, orders, reports, notices });
+            handles.push(WorkerHandle { core, id, thread, orders, reports, messages });
         }
         Ok(Workers { handles, plan, port_macs, seed })
     }
 
     /// The rules in force.
-    pub fn plan(&self) -> &Arc<Plan> {
+    pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
     /// An error where a worker has ended: nobody forwards on its queues any more.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub(super) fn check(&self) -> anyhow::Result<()> {
         match self.handles.iter().find(|handle| handle.thread.is_finished()) {
             Some(handle) => bail!("the worker on core {} has ended by itself", handle.core),
             None => Ok(()),
         }
     }
 
-    /// What the workers noticed since the last call.
-    pub fn notices(&mut self) -> Vec<ControlMsg> {
+    /// What the workers had to say since the last call.
+    pub(super) fn messages(&mut self) -> Vec<ControlMsg> {
         self.handles
             .iter_mut()
-            .flat_map(|handle| std::iter::from_fn(|| handle.notices.pop()).take(MOST_NOTICES))
+            .flat_map(|handle| std::iter::from_fn(|| handle.messages.pop()).take(MOST_MESSAGES))
             .collect()
     }
 
     /// Has the first worker send frames of the bridge's own.
-    pub fn send(&mut self, frames: Vec<LocalFrame>) -> anyhow::Result<()> {
+    pub(super) fn send(&mut self, frames: Vec<LocalFrame>) -> anyhow::Result<()> {
         let Some(handle) = self.handles.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
         handle.orders.push(Order::Send(frames)).map_err(|_| handle.stuck())?;
         handle.report().map(drop)
     }
 
     /// The key of everything that must not be guessed.
-    pub fn seed(&self) -> u64 {
+    pub(super) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The books of each worker, with its core: each counted between two bursts.
-    pub fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
+    pub(super) fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
         let (ports, bridges) = (self.plan.ports.len(), self.plan.bridges.len());
         self.order(|| Order::Count(Box::new(Books::new(ports, bridges))))?;
         self.handles
@@ -183,7 +151,10 @@ impl Workers {
 
     /// Has each worker time the stages of its next bursts, so many at the most; or none. What each has timed until now, with
     /// its core: workers answer at once, as a silent port brings no bursts.
-    pub fn profile(&mut self, bursts: Option<u64>) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
+    pub(super) fn profile(
+        &mut self,
+        bursts: Option<u64>,
+    ) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
         self.order(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))))?;
         self.handles
             .iter_mut()
@@ -196,18 +167,23 @@ impl Workers {
 
     /// How long each worker, in their order, could have run and another thread had its core; `None` where the kernel does
     /// not say (no `CONFIG_SCHED_INFO`).
-    pub fn waited(&self) -> Vec<Option<Duration>> {
+    pub(super) fn waited(&self) -> Vec<Option<Duration>> {
         self.handles.iter().map(WorkerHandle::waited).collect()
     }
 
-    /// Puts new rules in force on all workers; when it returns, no worker goes by the old ones any more.
-    pub fn swap_plan(&mut self, rules: Rules) -> anyhow::Result<()> {
-        let plan = Arc::new(Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed));
-        if plan.bridges.len() > MOST_BRIDGES {
-            bail!(
-                "this process has had {MOST_BRIDGES} bridges in its life and has room for no more: restart it"
-            );
-        }
+    /// The rules made ready to [swap in](Workers::swap_plan).
+    ///
+    /// # Errors
+    /// [`TooManyBridges`]: nothing has changed.
+    pub(super) fn prepare(&self, rules: Rules) -> Result<Arc<Plan>, TooManyBridges> {
+        Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed).map(Arc::new)
+    }
+
+    /// Puts a prepared plan in force on all workers; when it returns, no worker goes by the old one any more.
+    ///
+    /// # Errors
+    /// A worker that does not respond, or has ended.
+    pub(super) fn swap_plan(&mut self, plan: Arc<Plan>) -> anyhow::Result<()> {
         let (before, workers, seed) = (Arc::clone(&self.plan), self.handles.len(), self.seed);
         spread_out(&plan.bridges[before.bridges.len()..]);
         keep_silent(&plan, before.bridges.len());
@@ -225,7 +201,7 @@ impl Workers {
     }
 
     /// Ends all workers; their books together.
-    pub fn stop(mut self) -> anyhow::Result<Books> {
+    pub(super) fn stop(mut self) -> anyhow::Result<Books> {
         self.order(|| Order::Stop)?;
         let mut total = Books::default();
         for handle in self.handles {

@@ -85,16 +85,29 @@ impl<'a> Neighbour<'a> {
     }
 }
 
-/// Walks neighbour discovery options and gives the link-layer addresses of one kind to `each`. `false` where an option
-/// has length 0 or runs past the message, or an address option is not 8 bytes long; unknown options are skipped
-/// (RFC 4861 §7.1.1, RFC 2464 §6).
-pub fn options(mut rest: &[u8], kind: u8, mut each: impl FnMut(Mac)) -> bool {
+/// A neighbour discovery option that means something here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NdOption {
+    /// The link-layer address that was asked for.
+    Link(Mac),
+    /// A nonce of the length that RFC 7527 uses.
+    Nonce([u8; 6]),
+}
+
+/// Walks neighbour discovery options and gives the link-layer addresses of one kind, and nonces, to `each`. `false` where
+/// an option has length 0 or runs past the message, or a link-layer address of that kind is not 8 bytes long; unknown
+/// options are skipped (RFC 4861 §7.1.1, RFC 2464 §6).
+pub fn options(mut rest: &[u8], link: u8, mut each: impl FnMut(NdOption)) -> bool {
     while let Some(&[option, units]) = rest.first_chunk() {
         let length = usize::from(units) * 8;
         let Some((body, after)) = rest.split_at_checked(length).filter(|_| length > 0) else { return false };
-        if option == kind {
-            let &[_, _, a, b, c, d, e, f] = body else { return false };
-            each(Mac::from_bytes([a, b, c, d, e, f]));
+        match body {
+            &[_, _, a, b, c, d, e, f] if option == link => {
+                each(NdOption::Link(Mac::from_bytes([a, b, c, d, e, f])));
+            }
+            &[_, _, a, b, c, d, e, f] if option == NONCE => each(NdOption::Nonce([a, b, c, d, e, f])),
+            _ if option == link => return false,
+            _ => {}
         }
         rest = after;
     }

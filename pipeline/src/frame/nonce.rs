@@ -6,7 +6,7 @@ use rules::Mac;
 
 use super::arp::{Arp, LEN};
 use super::ether::{Ether, ethertype};
-use super::icmp6::{NONCE, NS, Neighbour, options};
+use super::icmp6::{NS, NdOption, Neighbour, SLLAO, options};
 use super::ipv6::Ipv6;
 
 /// A random value that tells our own duplicate address detection and loop probes from anybody else's (RFC 7527).
@@ -32,7 +32,11 @@ pub fn carried(ether: &Ether<'_>) -> Option<Nonce> {
             let ip = Ipv6::parse(ether.payload).ok().filter(|ip| ip.src.is_unspecified())?;
             let nd = Neighbour::parse(ip.payload).filter(|_| ip.payload.first() == Some(&NS))?;
             let mut found = None;
-            options(nd.options, NONCE, |nonce| found = Some(nonce.bytes()));
+            options(nd.options, SLLAO, |option| {
+                if let NdOption::Nonce(nonce) = option {
+                    found = Some(nonce);
+                }
+            });
             found?
         }
         _ => return None,

@@ -89,7 +89,7 @@ impl SideBooks {
 pub struct Books {
     /// By port index.
     pub ports: Vec<PortBooks>,
-    /// By slot: two sides for each bridge, in the order in which the bridges first appeared.
+    /// By [`BridgeId`](crate::base::BridgeId): two sides for each bridge.
     pub sides: Vec<[SideBooks; 2]>,
     /// How full the bursts were, and what the time went into.
     pub meter: Meter,
@@ -107,10 +107,22 @@ impl Books {
         }
     }
 
-    /// Counts frames that a side received, and that cross together.
+    /// One side's.
     #[inline]
-    pub(crate) fn received(&mut self, from: At, frames: usize, bytes: usize) {
-        let side = &mut self.sides[usize::from(from.bridge)][from.side.index()];
+    pub fn side(&self, at: At) -> &SideBooks {
+        &self.sides[at.bridge.index()][at.side.index()]
+    }
+
+    /// One side's.
+    #[inline]
+    pub fn side_mut(&mut self, at: At) -> &mut SideBooks {
+        &mut self.sides[at.bridge.index()][at.side.index()]
+    }
+
+    /// Counts frames that a side received, with so many bytes together: the one place that does.
+    #[inline(always)]
+    pub fn received(&mut self, at: At, frames: usize, bytes: usize) {
+        let side = self.side_mut(at);
         side.received += frames as u64;
         side.received_bytes += bytes as u64;
     }

@@ -1,4 +1,4 @@
-//! Where a worker's time goes, stage by stage: measured only while somebody asks for it.
+//! Where a worker's time goes, [`Stage`] by stage: measured only while somebody asks for it.
 //!
 //! The stages are named where they are called, in [`path`](crate::path) and [`worker`](crate::worker), and nowhere else:
 //! both are generic over a [`StageTimer`], and for the usual one, `()`, all of this is compiled away.
@@ -9,43 +9,8 @@
 //! they tell the large from the small. A nanosecond is coarse for a stage, but each reading ends one stage and begins the
 //! next, so nothing is lost between them, and over thousands of frames what is cut off evens out.
 
-use serde::{Deserialize, Serialize};
-use strum::{Display, VariantArray};
-
+use crate::base::reason::Stage;
 use crate::base::time::Time;
-
-/// What a worker does with frames, in order.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, VariantArray, Serialize, Deserialize,
-)]
-#[strum(serialize_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// A port gives a burst.
-    Receive,
-    /// The frame crosses by the [`shortcut`](crate::path::fast), and none of the stages after this one see it.
-    Shortcut,
-    /// The shortcut is tried in vain, and the frame's side found.
-    Admit,
-    /// [`guard`](crate::path::stage::guard).
-    Guard,
-    /// [`filter`](crate::path::stage::filter).
-    Filter,
-    /// [`learn`](crate::path::stage::learn).
-    Learn,
-    /// [`police`](crate::path::stage::police).
-    Police,
-    /// What an owner says of its addresses.
-    Hear,
-    /// [`answer`](crate::path::stage::answer).
-    Answer,
-    /// [`forward`](crate::path::stage::forward).
-    Forward,
-    /// [`fit`](crate::path::stage::fit).
-    Fit,
-    /// What follows from all verdicts of a burst: tags, books, our own frames, the ports' queues, buffers given back.
-    Transmit,
-}
 
 /// Is told when a stage has ended: what went before it belongs to it.
 pub trait StageTimer {
@@ -93,7 +58,7 @@ impl Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     bursts: u64,
-    stages: [Span; Stage::VARIANTS.len()],
+    stages: [Span; Stage::COUNT],
     /// Two readings with nothing in between.
     empty: Span,
 }
@@ -189,14 +154,14 @@ mod tests {
     fn a_stage_has_its_own_time_and_not_that_of_the_clock() {
         let profile = profile(9, |step| {
             step(Stage::Receive, 4, 40);
-            step(Stage::Shortcut, 3, 60);
+            step(Stage::FastPath, 3, 60);
             step(Stage::Admit, 1, 7);
             step(Stage::Transmit, 0, 5);
             step(Stage::Transmit, 4, 11);
         });
         let stage = |stage| (profile.frames(stage), profile.nanos_per_frame(stage));
         assert_eq!(stage(Stage::Receive), (4, Some(10.0)));
-        assert_eq!(stage(Stage::Shortcut), (3, Some(20.0)));
+        assert_eq!(stage(Stage::FastPath), (3, Some(20.0)));
         assert_eq!(stage(Stage::Admit), (1, Some(7.0)));
         assert_eq!(stage(Stage::Transmit), (4, Some(4.0)));
         assert_eq!(stage(Stage::Guard), (0, None));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::event::Event;
 use crate::base::reason::{Cause, Reason};
+use crate::base::{At, BridgeId};
 use crate::observe::books::{Books, Dropped, PortBooks, SideBooks};
 use crate::plan::Plan;
 
@@ -116,9 +117,7 @@ impl Report {
         let total = |count: fn(&SideBooks) -> u64| books.sides.iter().flatten().map(count).sum();
         Report {
             generation: plan.generation,
-            sides: sides(plan)
-                .map(|(name, slot, side)| (name, SideReport::new(&books.sides[slot][side.index()])))
-                .collect(),
+            sides: sides(plan).map(|(name, at)| (name, SideReport::new(books.side(at)))).collect(),
             ports: plan
                 .rules
                 .ports
@@ -137,20 +136,21 @@ impl Report {
     }
 }
 
-/// Every side with its name, slot and place: `SIDE`, or `BRIDGE/SIDE` where there are or were several bridges. One that
-/// the rules no longer have says so, with its slot: another of its name may be there.
-pub fn sides(plan: &Plan) -> impl Iterator<Item = (String, usize, Side)> {
+/// Every side by its name: `SIDE`, or `BRIDGE/SIDE` where there are or were several bridges. One that
+/// the rules no longer have says so, with its number: another of its name may be there.
+pub fn sides(plan: &Plan) -> impl Iterator<Item = (String, At)> {
     let several = plan.bridges.len() > 1;
-    plan.bridges.iter().enumerate().flat_map(move |(slot, bridge)| {
+    BridgeId::all(plan.bridges.len()).flat_map(move |id| {
+        let bridge = plan.bridge(id);
         Side::BOTH.map(|side| {
             let mut name = bridge.rules.side(side).name.clone();
             if several {
                 name = format!("{}/{name}", bridge.rules.name);
             }
             if bridge.removed {
-                name += &format!(" (removed, {slot})");
+                name += &format!(" (removed, {})", id.index());
             }
-            (name, slot, side)
+            (name, At { bridge: id, side })
         })
     })
 }
@@ -195,7 +195,7 @@ impl From<&PortBooks> for PortReport {
 impl EventReport {
     /// The event, its places named.
     pub fn new(plan: &Plan, event: &Event) -> EventReport {
-        let bridge = event.at.map(|(slot, side)| (&plan.bridges[slot].rules, side));
+        let bridge = event.at.map(|at| (&plan.bridge(at.bridge).rules, at.side));
         EventReport {
             time_ns: event.time.as_nanos(),
             event: event.kind.name().to_owned(),

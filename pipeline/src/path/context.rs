@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 use rules::{Mac, Side};
 
 use super::control_queue::{Claim, ControlMsg, ControlTx, ReturnedProbe};
+use super::outbox::Outbox;
+use crate::base::At;
 use crate::base::event::{Event, EventKind};
 use crate::base::reason::Cause;
 use crate::base::time::Time;
@@ -12,11 +14,17 @@ use crate::frame::nonce::Nonce;
 use crate::observe::books::SideBooks;
 use crate::plan::anycast::Anycast;
 use crate::table::hold::OwnAddress;
+use crate::table::limits::Limits;
 use crate::table::neighbour::Binding;
 
-/// What a stage may leave behind beside its verdict: causes in the side's books, messages for the control side.
+/// What a stage may use and leave behind beside its verdict: the worker's limiters, causes in the side's books, frames of
+/// our own in the outbox, messages to the control side.
 #[derive(Debug)]
 pub struct FrameContext<'a> {
+    /// This worker's limiters of the frame's bridge.
+    pub limits: &'a mut Limits,
+    /// What the bridge itself sends.
+    pub outbox: &'a mut Outbox,
     /// The ingress side's books.
     pub books: &'a mut SideBooks,
     /// The way to the control thread.
@@ -25,8 +33,8 @@ pub struct FrameContext<'a> {
     pub time: Time,
     /// By which port.
     pub port: usize,
-    /// On which bridge (by slot) and side.
-    pub at: (usize, Side),
+    /// On which bridge and side.
+    pub at: At,
     /// From which MAC.
     pub mac: Mac,
 }
@@ -47,12 +55,12 @@ impl FrameContext<'_> {
     }
 
     /// An owner of an address spoke; if that is a conflict, it is about this frame.
-    pub fn binding(&mut self, binding: Binding) {
-        self.control.push(ControlMsg::Snooped(self.at.0, self.about(EventKind::IpConflict), binding));
+    pub fn snooped(&mut self, binding: Binding) {
+        self.control.push(ControlMsg::Snooped(self.about(EventKind::IpConflict), self.at.bridge, binding));
     }
 
     /// A frame of our own came back.
-    pub fn probe(&mut self, sent: Side, nonce: Nonce) {
+    pub fn returned(&mut self, sent: Side, nonce: Nonce) {
         let FrameContext { time, port, at, .. } = *self;
         self.control.push(ControlMsg::Returned(ReturnedProbe { time, port, at, sent, nonce }));
     }
@@ -65,6 +73,6 @@ impl FrameContext<'_> {
 
     /// No error was sent to an anycast source.
     pub fn anycast(&mut self, address: Ipv6Addr, why: Anycast) {
-        self.control.push(ControlMsg::Anycast(self.at.0, self.time, address, why));
+        self.control.push(ControlMsg::Anycast(self.time, self.at.bridge, address, why));
     }
 }

@@ -6,6 +6,7 @@ use rules::{Mac, Rate, Side};
 
 use crate::base::event::Event;
 use crate::base::time::Time;
+use crate::base::{At, BridgeId};
 use crate::frame::nonce::Nonce;
 use crate::plan::anycast::Anycast;
 use crate::table::bucket::Bucket;
@@ -17,10 +18,10 @@ use crate::table::neighbour::Binding;
 pub enum ControlMsg {
     /// An event, to be told.
     Event(Event),
-    /// An owner of an address was heard on a bridge, by its slot.
-    Snooped(usize, Event, Binding),
+    /// An owner of an address was heard on a bridge; and what to tell where that is a conflict.
+    Snooped(Event, BridgeId, Binding),
     /// No error was sent to this anycast source, on a bridge.
-    Anycast(usize, Time, Ipv6Addr, Anycast),
+    Anycast(Time, BridgeId, Ipv6Addr, Anycast),
     /// A frame with one of our own MACs and this nonce came back.
     Returned(ReturnedProbe),
     /// Somebody else claims an address of our own, or wants it.
@@ -35,7 +36,7 @@ pub struct ReturnedProbe {
     /// Where it came in.
     pub port: usize,
     /// On which bridge and side.
-    pub at: (usize, Side),
+    pub at: At,
     /// The side whose MAC it carries.
     pub sent: Side,
     /// What it carries.
@@ -48,7 +49,7 @@ pub struct Claim {
     /// When.
     pub time: Time,
     /// On which bridge and side.
-    pub at: (usize, Side),
+    pub at: At,
     /// By which port.
     pub port: usize,
     /// Which address.
@@ -96,7 +97,7 @@ impl ControlTx {
         let (queue, paid) = match notice {
             ControlMsg::Event(_) | ControlMsg::Anycast(..) => (&mut self.events, true),
             ControlMsg::Returned(_) => (&mut self.knowledge, true),
-            ControlMsg::Snooped(_, Event { time, .. }, _) | ControlMsg::Own(Claim { time, .. }) => {
+            ControlMsg::Snooped(Event { time, .. }, ..) | ControlMsg::Own(Claim { time, .. }) => {
                 (&mut self.knowledge, self.budget.take(time, BUDGET))
             }
         };

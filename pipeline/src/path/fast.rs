@@ -103,7 +103,7 @@ impl<'a> FastPath<'a> {
             Some(_) => port.single(u16::from_be_bytes([head[14] & 0x0f, head[15]]))?,
             None => port.untagged()?,
         };
-        let bridge = self.plan.bridge(from);
+        let bridge = self.plan.bridge(from.bridge);
         let macs = bridge.tables.macs.view(self.now, &bridge.rules.macs);
         self.direction = Some(Direction {
             from,

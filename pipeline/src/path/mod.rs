@@ -18,62 +18,82 @@ pub mod verdict;
 
 use crate::base::At;
 use crate::base::event::Event;
-use crate::base::reason::Reason;
+use crate::base::reason::{Reason, Stage};
 use crate::base::time::Time;
 use crate::frame::buffer::{self, Buffer};
 use crate::frame::ether::{self, Ether};
-use crate::observe::books::SideBooks;
-use crate::observe::profile::{Stage, StageTimer};
+use crate::observe::profile::StageTimer;
 use crate::plan::Plan;
-use crate::table::limits::Limits;
 use context::FrameContext;
 use control_queue::ControlMsg;
 use fast::FastPath;
-use outbox::Outbox;
-use packet::Arrival;
+use packet::Frame;
 use stage::answer::Answer;
 use stage::fit::Fit;
-use stage::{admit, answer, filter, fit, forward, guard, learn, police};
+use stage::{admit, answer, filter, fit, forward, guard, learn, police, snoop};
 use state::WorkerState;
 use verdict::{Crossing, Verdict};
 
-/// How a frame may cross.
+/// How a frame that no stage refused goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Passage {
-    /// As it is.
+    /// It crosses as it is.
     Whole,
-    /// As the fragments in the outbox.
+    /// It crosses as the fragments in the outbox.
     Fragments,
-    /// It does not: it was for the bridge, or is answered.
+    /// It does not cross: it was for the bridge, or is answered.
     Answered,
 }
 
 /// Whether and how one side's frame may cross, stage by stage.
 #[inline(always)]
 fn run_stages(
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
+    frame: &Frame<'_>,
     context: &mut FrameContext<'_>,
     timer: &mut impl StageTimer,
 ) -> Result<Passage, Reason> {
-    let Arrival { bridge, ether, now, .. } = arrival;
-    let side = arrival.side();
-    timer.stage(Stage::Guard, guard::guard(bridge, side, ether, context))?; // reserved addresses, loops, our own MACs
-    let packet = timer.stage(Stage::Filter, filter::filter(bridge, ether, context))?; // what an exchange lets through
-    timer.stage(Stage::Learn, learn::learn(bridge, limits, side, ether.src, *now, context))?; // who may speak, and where
-    timer.stage(Stage::Police, police::police(bridge, limits, side, (ether.dst, ether.src), *now))?; // storms
-    learn::snoop(arrival, &packet, context); // whose address is whose
-    timer.frames(Stage::Hear, 1);
-    if timer.stage(Stage::Answer, answer::answer(arrival, &packet, limits, outbox, context))? == Answer::Done
-    {
+    timer.stage(Stage::Guard, guard::guard(frame, context))?; // reserved addresses, loops, our own MACs
+    let packet = &timer.stage(Stage::Filter, filter::filter(frame, context))?; // what an exchange lets through
+    timer.stage(Stage::Learn, learn::learn(packet, context))?; // who may speak, and where
+    timer.stage(Stage::Police, police::police(packet, context))?; // storms
+    timer.stage(Stage::Snoop, snoop::snoop(packet, context)); // whose address is whose
+    if timer.stage(Stage::Answer, answer::answer(packet, context))? == Answer::Done {
         return Ok(Passage::Answered); // for ourselves, or on behalf of a member
     }
-    timer.stage(Stage::Forward, forward::forward(bridge, limits, side, ether.dst, *now, context))?; // where the destination is
-    match timer.stage(Stage::Fit, fit::fit(arrival, &packet, limits, outbox, context))? {
+    timer.stage(Stage::Forward, forward::forward(packet, context))?; // where the destination is
+    match timer.stage(Stage::Fit, fit::fit(packet, context))? {
         Fit::Whole => Ok(Passage::Whole), // the egress MTU
         Fit::Fragments => Ok(Passage::Fragments),
     }
+}
+
+/// Takes the frames in front of a burst that all pass together by the [fast path](fast), and counts them: as one crossing,
+/// and their number.
+#[inline(always)]
+pub fn run_front<B: Buffer>(
+    state: &mut WorkerState,
+    fast: &mut FastPath<'_>,
+    burst: &mut [B],
+) -> Option<(Crossing, usize)> {
+    let together = fast.front(burst);
+    if let Some((crossing, frames)) = together {
+        state.books.received(crossing.from, frames, crossing.bytes);
+    }
+    together
+}
+
+/// [`run_front`] for a burst that is in reverse.
+#[inline(always)]
+pub fn run_back<B: Buffer>(
+    state: &mut WorkerState,
+    fast: &mut FastPath<'_>,
+    burst: &mut [B],
+) -> Option<(Crossing, usize)> {
+    let together = fast.back(burst);
+    if let Some((crossing, frames)) = together {
+        state.books.received(crossing.from, frames, crossing.bytes);
+    }
+    together
 }
 
 /// Takes one frame all the way: judged, counted and, where it crosses, rewritten for its egress side. (The port's books
@@ -91,13 +111,13 @@ pub fn run(
     match fast.cross(frame) {
         Some(crossing) => {
             state.books.received(crossing.from, 1, crossing.bytes);
-            timer.stage(Stage::Shortcut, Verdict::Forward(crossing))
+            timer.stage(Stage::FastPath, Verdict::Forward(crossing))
         }
         None => slow_path(plan, state, port, frame, now, timer),
     }
 }
 
-/// [`run`] without the shortcut, which must not differ from it in anything but speed.
+/// [`run`] without the fast path, which must not differ from it in anything but speed.
 #[inline(never)]
 pub fn slow_path(
     plan: &Plan,
@@ -111,19 +131,25 @@ pub fn slow_path(
         Ok(admitted) => admitted,
         Err(reason) => return stray(state, port, frame, reason, now),
     };
-    let bridge = plan.bridge(at);
-    let slot = usize::from(at.bridge);
+    let bridge = plan.bridge(at.bridge);
+    state.books.received(at, 1, frame.bytes().len());
     let WorkerState { limits, books, control, outbox } = state;
-    let books: &mut SideBooks = &mut books.sides[slot][at.side.index()];
-    books.received += 1;
-    books.received_bytes += frame.bytes().len() as u64;
-    let arrival = Arrival { bridge, at, ether, now };
-    let mut context = FrameContext { books, control, time: now, port, at: (slot, at.side), mac: ether.src };
-    let judged = run_stages(&arrival, &mut limits[slot], outbox, &mut context, timer);
+    let mut context = FrameContext {
+        limits: &mut limits[at.bridge.index()],
+        outbox,
+        books: books.side_mut(at),
+        control,
+        time: now,
+        port,
+        at,
+        mac: ether.src,
+    };
+    let passage = run_stages(&Frame { bridge, at, ether, now }, &mut context, timer);
+    let books = context.books;
     let (ingress, egress) = (bridge.rules.side(at.side), bridge.rules.side(at.side.other()));
-    let outcome = judged.and_then(|way| match way {
+    let outcome = passage.and_then(|passage| match passage {
         Passage::Whole if !buffer::retag(frame, ingress.tags, egress.tags) => Err(Reason::NoHeadroom),
-        way => Ok(way),
+        passage => Ok(passage),
     });
     match outcome {
         Ok(Passage::Whole) => {

@@ -2,7 +2,7 @@
 
 use rules::Side;
 
-use crate::base::At;
+use crate::base::{At, BridgeId};
 
 /// What an own frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ const ROOM: usize = 9216 + 64;
 
 impl Default for Outbox {
     fn default() -> Outbox {
-        let at = At { bridge: 0, side: Side::First };
+        let at = At { bridge: BridgeId::FIRST, side: Side::First };
         let place = || LocalFrame { at, kind: LocalKind::Reply, bytes: Vec::with_capacity(ROOM) };
         Outbox { frames: (0..MOST).map(|_| place()).collect(), used: 0 }
     }

@@ -1,15 +1,23 @@
-//! A frame and its packet, as the stages see them.
+//! What the stages judge: a frame, and the packet that the filter found in it. Each header is read once, and what was
+//! read goes along.
 
-use rules::Side;
+use std::net::Ipv6Addr;
+
+use rules::{Mac, Side};
 
 use crate::base::At;
 use crate::base::time::Time;
+use crate::frame::arp::Arp;
 use crate::frame::ether::Ether;
+use crate::frame::icmp6::NdOption;
+use crate::frame::ipv4::Ipv4;
+use crate::frame::ipv6::{Ipv6, Upper};
+use crate::frame::nonce::Nonce;
 use crate::plan::bridge::BridgePlan;
 
-/// A frame that has arrived: on which bridge and side, when, and its header.
+/// A frame that has arrived: on which bridge and side, when, and its layer-2 header.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
+pub struct Frame<'a> {
     /// The bridge.
     pub bridge: &'a BridgePlan,
     /// Where it came in.
@@ -20,34 +28,80 @@ pub struct Arrival<'a> {
     pub now: Time,
 }
 
-impl Arrival<'_> {
+impl Frame<'_> {
     /// The side that it came in on.
     pub fn side(&self) -> Side {
         self.at.side
     }
 }
 
-/// The layer-3 packet of a frame that passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packet {
-    /// Its length by its own header, the frame's padding not counted (SPEC B.4).
+/// A frame that the filter let through, and the packet in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// The packet's length by its own header, the frame's padding not counted (docs/spec B.4).
     pub len: usize,
-    /// What it is.
-    pub kind: Kind,
+    /// The packet.
+    pub kind: Kind<'a>,
 }
 
-/// What a packet is, as far as the stages behind the filter care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// A packet, as far as it was read.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind<'a> {
     /// IPv4.
-    Ipv4 {
-        /// Don't fragment.
-        df: bool,
-    },
-    /// IPv6 other than neighbour discovery.
-    Ipv6,
+    Ipv4(Ipv4<'a>),
+    /// IPv6 other than neighbour discovery, and where its header chain leads.
+    Ipv6(Ipv6<'a>, Upper<'a>),
     /// ARP.
-    Arp,
+    Arp(Arp),
     /// A neighbour solicitation or advertisement.
-    Nd,
+    Nd(Ipv6<'a>, Nd),
+}
+
+/// A neighbour solicitation or advertisement, its options read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nd {
+    /// It solicits; it advertises otherwise.
+    pub solicits: bool,
+    /// Flags of an advertisement: R, S, O from the top bit.
+    pub flags: u8,
+    /// Whose link-layer address it is about.
+    pub target: Ipv6Addr,
+    /// The source's link-layer address in a solicitation, the target's in an advertisement.
+    pub link: LinkAddress,
+    /// What tells one duplicate address detection from another (RFC 7527).
+    pub nonce: Option<Nonce>,
+}
+
+impl Nd {
+    /// With what one of its options says.
+    pub fn take(&mut self, option: NdOption) {
+        match option {
+            NdOption::Link(mac) => self.link = self.link.and(mac),
+            NdOption::Nonce(nonce) => self.nonce = Some(nonce),
+        }
+    }
+}
+
+/// The link-layer address that a message carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkAddress {
+    /// None.
+    None,
+    /// This one.
+    One(Mac),
+    /// Different ones: nobody's, as receivers differ in which they take.
+    Several,
+}
+
+impl LinkAddress {
+    /// With another option.
+    fn and(self, mac: Mac) -> LinkAddress {
+        match self {
+            LinkAddress::None => LinkAddress::One(mac),
+            LinkAddress::One(one) if one == mac => self,
+            LinkAddress::One(_) | LinkAddress::Several => LinkAddress::Several,
+        }
+    }
 }

@@ -81,7 +81,7 @@ impl BridgePlan {
             link_local: self.link_local,
             nonces: self.nonces,
             fast: Side::BOTH.map(|side| FastRules::new(&self.rules, side)),
-            tables: Arc::clone(&self.tables),
+            tables: Arc::new(Tables::retired()),
         }
     }
 

@@ -13,13 +13,10 @@ use std::sync::Arc;
 
 use rules::{Mac, Rules, Side};
 
-use crate::base::At;
+use crate::base::{At, BridgeId};
 use crate::table::Tables;
 use bridge::BridgePlan;
 use ports::PortMap;
-
-/// The most bridges that one process has had in its life: slots are never given back.
-pub const MOST_BRIDGES: usize = 1024;
 
 /// The rules, ready.
 #[derive(Debug)]
@@ -30,45 +27,54 @@ pub struct Plan {
     pub generation: u64,
     /// By port index.
     pub ports: Vec<PortMap>,
-    /// By slot; a slot whose bridge was removed by a reload keeps its tables and has no port that leads to it.
+    /// By [`BridgeId`]. One that a reload removed stays for its books; no port leads to it, and its tables are gone.
     pub bridges: Vec<BridgePlan>,
 }
 
+/// This process has had [`BridgeId::MOST`] bridges in its life, and has room for no more: books are kept of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this process has had {} bridges in its life and has room for no more: restart it", BridgeId::MOST)]
+pub struct TooManyBridges;
+
 impl Plan {
     /// The plan for these rules, taking over the tables of `before` by the bridges' names. A side without a MAC derives
-    /// one from its port's. `seed` is that of the hashes: random live and fixed in a replay (DESIGN 1.5).
-    pub fn new(rules: Rules, before: Option<&Plan>, port_macs: &[Mac], seed: u64) -> Plan {
+    /// one from its port's. `seed` is that of the hashes: random live and fixed in a replay (law 5).
+    ///
+    /// # Errors
+    /// [`TooManyBridges`]; `before` then stays what it was.
+    pub fn new(
+        rules: Rules,
+        before: Option<&Plan>,
+        port_macs: &[Mac],
+        seed: u64,
+    ) -> Result<Plan, TooManyBridges> {
         let mut bridges: Vec<BridgePlan> =
             before.map_or_else(Vec::new, |plan| plan.bridges.iter().map(BridgePlan::retired).collect());
         let mut ports: Vec<PortMap> = rules.ports.iter().map(|_| PortMap::default()).collect();
         for bridge in &rules.bridges {
-            let slot = bridges.iter().position(|known| known.is_same(bridge));
-            let tables = match slot {
-                Some(slot) => Arc::clone(&bridges[slot].tables),
+            let known = bridges.iter().position(|known| known.is_same(bridge));
+            let id = BridgeId::new(known.unwrap_or(bridges.len())).ok_or(TooManyBridges)?;
+            let tables = known.and_then(|known| before?.bridges.get(known)).filter(|before| !before.removed);
+            let tables = match tables {
+                Some(before) => Arc::clone(&before.tables),
                 None => Arc::new(Tables::new(bridge, seed)),
             };
             let ready = BridgePlan::new(bridge.clone(), tables, port_macs, seed);
-            let slot = match slot {
-                Some(slot) => {
-                    bridges[slot] = ready;
-                    slot
-                }
-                None => {
-                    bridges.push(ready);
-                    bridges.len() - 1
-                }
-            };
+            match known {
+                Some(known) => bridges[known] = ready,
+                None => bridges.push(ready),
+            }
             for side in Side::BOTH {
                 let rules = bridge.side(side);
-                ports[rules.port].add(rules.tags, At { bridge: slot as u16, side });
+                ports[rules.port].add(rules.tags, At { bridge: id, side });
             }
         }
-        Plan { generation: before.map_or(1, |plan| plan.generation + 1), rules, ports, bridges }
+        Ok(Plan { generation: before.map_or(1, |plan| plan.generation + 1), rules, ports, bridges })
     }
 
-    /// The bridge in a slot.
+    /// One bridge.
     #[inline]
-    pub fn bridge(&self, at: At) -> &BridgePlan {
-        &self.bridges[usize::from(at.bridge)]
+    pub fn bridge(&self, bridge: BridgeId) -> &BridgePlan {
+        &self.bridges[bridge.index()]
     }
 }

@@ -388,13 +388,18 @@ impl Fdb {
     /// A table of `rules.capacity` addresses a side, which takes 1.2 to 2.4 KiB for each, all of it now. All else in the
     /// rules may change with every call. `seed` is that of the hash: one that nobody can guess for live traffic.
     pub fn new(rules: &Macs, seed: u64) -> Fdb {
+        Fdb::with_capacity(rules.capacity, seed)
+    }
+
+    /// [`Fdb::new`] for so many addresses a side.
+    pub fn with_capacity(capacity: u32, seed: u64) -> Fdb {
         // A quarter full at most: then two sets of eight are never both full by chance.
-        let slots = 4 * Side::BOTH.len() * rules.capacity as usize;
+        let slots = 4 * Side::BOTH.len() * capacity as usize;
         let sets = slots.div_ceil(WAYS).next_power_of_two().max(2);
         Fdb {
             sets: (0..sets).map(|_| Set(std::array::from_fn(|_| AtomicU64::new(Word::FREE.0)))).collect(),
             key: HashKey::from_seed(seed),
-            capacity: rules.capacity,
+            capacity,
             horizon: AtomicU64::new(0),
             histories: (0..sets * WAYS).map(|_| History::new()).collect(),
             counts: Counts(std::array::from_fn(|_| AtomicU32::new(0))),

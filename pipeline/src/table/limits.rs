@@ -46,6 +46,15 @@ impl Limits {
         const TO_COME: u32 = 4096;
         // every source that passed `learn` has a place: the members and what the table holds
         let sources = 2 * bridge.macs.capacity + bridge.members.len() as u32 + TO_COME;
+        Limits::for_sources(sources, MTU_SOURCES, workers, seed)
+    }
+
+    /// Those of a bridge that the rules no longer have: the smallest there are.
+    pub fn retired() -> Limits {
+        Limits::for_sources(1, 1, 1, 0)
+    }
+
+    fn for_sources(sources: u32, mtu_sources: u32, workers: usize, seed: u64) -> Limits {
         let share = || Share::of(workers);
         let shares = || Shares {
             broadcast: share(),
@@ -59,7 +68,7 @@ impl Limits {
         Limits {
             sources: Sources::new(sources, seed),
             sides: [shares(), shares()],
-            mtu_sources: Sources::new(MTU_SOURCES, seed),
+            mtu_sources: Sources::new(mtu_sources, seed),
             mtu_macs: Sources::new(sources, seed),
             seed,
         }

@@ -40,4 +40,14 @@ impl Tables {
             pools: Default::default(),
         }
     }
+
+    /// Those of a bridge that the rules no longer have: the smallest there are.
+    pub fn retired() -> Tables {
+        Tables {
+            macs: Fdb::with_capacity(1, 0),
+            neighbours: NeighbourTable::with_capacity(1, 0),
+            hold: Hold::default(),
+            pools: Default::default(),
+        }
+    }
 }

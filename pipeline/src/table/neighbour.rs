@@ -148,8 +148,13 @@ impl std::fmt::Debug for NeighbourTable {
 impl NeighbourTable {
     /// Room for so many addresses, all of it now.
     pub fn new(rules: &Neighbours, seed: u64) -> NeighbourTable {
+        NeighbourTable::with_capacity(rules.capacity, seed)
+    }
+
+    /// [`NeighbourTable::new`] for so many addresses.
+    pub fn with_capacity(capacity: u32, seed: u64) -> NeighbourTable {
         // a quarter full at most, so that a set of eight is hardly ever full by chance
-        let slots = (4 * rules.capacity as usize).next_power_of_two().max(WAYS);
+        let slots = (4 * capacity as usize).next_power_of_two().max(WAYS);
         NeighbourTable { entries: (0..slots).map(|_| Entry::new()).collect(), key: HashKey::from_seed(seed) }
     }
 
@@ -221,7 +226,7 @@ pub struct Writer {
 
 impl Writer {
     /// Learns from what an owner said.
-    pub fn snoop(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Binding) -> Change {
+    pub fn learn(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Binding) -> Change {
         let wanted = number(heard.address);
         match table.find(wanted) {
             None => self.insert(table, rules, wanted, heard),

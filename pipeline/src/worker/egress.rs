@@ -4,7 +4,7 @@ use crate::base::At;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::buffer::{self, Buffer};
 use crate::io::Io;
-use crate::observe::books::{Books, SideBooks};
+use crate::observe::books::Books;
 use crate::path::outbox::LocalKind;
 use crate::path::state::WorkerState;
 use crate::path::verdict::Crossing;
@@ -160,7 +160,7 @@ impl<B: Buffer> TxBuffers<B> {
         made: LocalTx<'_>,
     ) {
         let LocalTx { at, origin, priority, bytes } = made;
-        let side = plan.bridge(at).rules.side(at.side);
+        let side = plan.bridge(at.bridge).rules.side(at.side);
         let frame = io
             .make(bytes)
             .and_then(|mut frame| buffer::tag(&mut frame, side.tags, priority).then_some(frame));
@@ -169,7 +169,7 @@ impl<B: Buffer> TxBuffers<B> {
                 let bytes = frame.bytes().len();
                 self.push(io, books, side.port, frame, origin, bytes);
             }
-            None => refuse(&mut books.sides, origin, 1),
+            None => refuse(books, origin, 1),
         }
     }
 
@@ -199,8 +199,8 @@ impl<B: Buffer> TxBuffers<B> {
                 bytes -= frame.bytes().len();
             }
             books.ports[port].transmitted += left as u64;
-            take(&mut books.sides, TxRun { frames: left, bytes, ..run });
-            refuse(&mut books.sides, run.origin, run.frames - left);
+            take(books, TxRun { frames: left, bytes, ..run });
+            refuse(books, run.origin, run.frames - left);
         }
         io.discard(frames);
     }
@@ -215,29 +215,26 @@ fn destination(origin: TxOrigin) -> At {
 }
 
 /// Books frames that the queue took.
-fn take(sides: &mut [[SideBooks; 2]], TxRun { origin, frames, bytes }: TxRun) {
+fn take(books: &mut Books, TxRun { origin, frames, bytes }: TxRun) {
     let at = destination(origin);
-    let sides = &mut sides[usize::from(at.bridge)];
     let counter = match origin {
-        TxOrigin::Forwarded(from) => &mut sides[from.side.index()].forwarded,
-        TxOrigin::Own(LocalKind::Reply, _) => &mut sides[at.side.index()].replies,
-        TxOrigin::Own(LocalKind::Probe, _) => &mut sides[at.side.index()].probes,
-        TxOrigin::Own(LocalKind::Fragment, _) => &mut sides[at.side.index()].fragments,
+        TxOrigin::Forwarded(from) => &mut books.side_mut(from).forwarded,
+        TxOrigin::Own(LocalKind::Reply, _) => &mut books.side_mut(at).replies,
+        TxOrigin::Own(LocalKind::Probe, _) => &mut books.side_mut(at).probes,
+        TxOrigin::Own(LocalKind::Fragment, _) => &mut books.side_mut(at).fragments,
     };
     *counter += frames as u64;
-    let to = &mut sides[at.side.index()];
+    let to = books.side_mut(at);
     to.transmitted += frames as u64;
     to.transmitted_bytes += bytes as u64;
 }
 
 /// Books frames that the queue did not take, or that there was no buffer for.
-fn refuse(sides: &mut [[SideBooks; 2]], origin: TxOrigin, frames: usize) {
-    let at = destination(origin);
-    let sides = &mut sides[usize::from(at.bridge)];
+fn refuse(books: &mut Books, origin: TxOrigin, frames: usize) {
     match origin {
         TxOrigin::Forwarded(from) => {
-            sides[from.side.index()].dropped[Reason::TxFull.index()] += frames as u64
+            books.side_mut(from).dropped[Reason::TxFull.index()] += frames as u64;
         }
-        TxOrigin::Own(..) => sides[at.side.index()].causes[Cause::OwnLost.index()] += frames as u64,
+        TxOrigin::Own(_, at) => books.side_mut(at).causes[Cause::OwnLost.index()] += frames as u64,
     }
 }

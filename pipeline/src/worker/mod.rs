@@ -11,12 +11,13 @@ use std::sync::Arc;
 use rules::Mac;
 
 use crate::base::BURST;
+use crate::base::reason::Stage;
 use crate::base::time::Time;
 use crate::frame::buffer::{self, Buffer};
 use crate::io::Io;
 use crate::observe::books::Books;
 use crate::observe::meter::Spent;
-use crate::observe::profile::{Profile, Stage, StageTimer, Stopwatch};
+use crate::observe::profile::{Profile, StageTimer, Stopwatch};
 use crate::path;
 use crate::path::control_queue::{ControlRx, ControlTx};
 use crate::path::fast::FastPath;
@@ -112,9 +113,8 @@ impl<I: Io> Worker<I> {
         let received = burst.len();
         state.books.ports[port].received += received as u64;
         let mut fast = FastPath::new(plan, port, now);
-        if let Some((crossing, frames)) = fast.front(burst) {
-            timer.frames(Stage::Shortcut, frames);
-            state.books.received(crossing.from, frames, crossing.bytes);
+        if let Some((crossing, frames)) = path::run_front(state, &mut fast, burst) {
+            timer.frames(Stage::FastPath, frames);
             tx.cross_first(burst, frames, crossing);
             timer.frames(Stage::Transmit, 0);
         }
@@ -124,7 +124,7 @@ impl<I: Io> Worker<I> {
             match path::run(plan, state, &mut fast, port, &mut frame, now, timer) {
                 Verdict::Forward(crossing) => tx.cross(io, &mut state.books, frame, crossing),
                 Verdict::Fragments { from } => {
-                    let tags = plan.bridge(from).rules.side(from.side).tags;
+                    let tags = plan.bridge(from.bridge).rules.side(from.side).tags;
                     tx.post(io, plan, state, Some((from, buffer::priority(frame.bytes(), tags))));
                     tx.discard.push(frame);
                 }
@@ -134,9 +134,8 @@ impl<I: Io> Worker<I> {
                 tx.post(io, plan, state, None);
             }
             timer.frames(Stage::Transmit, 0);
-            if let Some((crossing, frames)) = fast.back(burst) {
-                timer.frames(Stage::Shortcut, frames);
-                state.books.received(crossing.from, frames, crossing.bytes);
+            if let Some((crossing, frames)) = path::run_back(state, &mut fast, burst) {
+                timer.frames(Stage::FastPath, frames);
                 tx.cross_next(io, &mut state.books, burst, frames, crossing);
                 timer.frames(Stage::Transmit, 0);
             }
@@ -167,6 +166,9 @@ impl<I: Io> Worker<I> {
             // keep the order of the slots: what was there first, then the new; no allocation, the room was made outside
             take_over(&mut self.state.limits, &mut swap.limits);
             take_over(&mut self.state.books.sides, &mut swap.sides);
+        }
+        for (bridge, limits) in &mut swap.replaced {
+            std::mem::swap(&mut self.state.limits[bridge.index()], limits);
         }
         std::mem::swap(&mut self.plan, &mut swap.plan);
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::base::BridgeId;
 use crate::observe::books::{Books, SideBooks};
 use crate::observe::profile::Profile;
 use crate::path::outbox::LocalFrame;
 use crate::plan::Plan;
+use crate::plan::bridge::BridgePlan;
 use crate::table::limits::Limits;
 
 /// What the control thread asks of a worker.
@@ -36,27 +38,34 @@ pub enum WorkerReport {
     Profiled(Option<Box<Profile>>),
 }
 
-/// New rules for one worker, with room made for all that they bring. After adoption: the old ones.
+/// New rules for one worker, with room made for all that they bring. After the swap: the old ones.
 #[derive(Debug)]
 pub struct PlanSwap {
     pub(super) plan: Arc<Plan>,
     pub(super) limits: Vec<Limits>,
     pub(super) sides: Vec<[SideBooks; 2]>,
+    /// For bridges that were removed, which need no room any more, and for those that come back.
+    pub(super) replaced: Vec<(BridgeId, Limits)>,
 }
 
 impl PlanSwap {
     /// For a worker that goes by `before`.
     pub fn new(plan: Arc<Plan>, before: &Plan, workers: usize, seed: u64) -> PlanSwap {
         let total = plan.bridges.len();
+        let fresh = |bridge: &BridgePlan| match bridge.removed {
+            true => Limits::retired(),
+            false => Limits::new(&bridge.rules, workers, seed),
+        };
         // an empty place for each bridge that the worker knows already: it moves what it has there
         let mut limits = Vec::with_capacity(total);
-        limits.extend(
-            plan.bridges[before.bridges.len()..]
-                .iter()
-                .map(|bridge| Limits::new(&bridge.rules, workers, seed)),
-        );
+        limits.extend(plan.bridges[before.bridges.len()..].iter().map(fresh));
         let mut sides = Vec::with_capacity(total);
         sides.resize_with(limits.len(), Default::default);
-        PlanSwap { plan, limits, sides }
+        let changed = plan.bridges.iter().zip(&before.bridges).zip(BridgeId::all(total));
+        let replaced = changed
+            .filter(|((now, before), _)| now.removed != before.removed)
+            .map(|((now, _), id)| (id, fresh(now)))
+            .collect();
+        PlanSwap { plan, limits, sides, replaced }
     }
 }

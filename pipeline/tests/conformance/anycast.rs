@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use pipeline::base::BridgeId;
 use pipeline::base::time::Time;
-use pipeline::control::plane::{ControlPlane, OperatorEvent};
+use pipeline::control::effects::{Effects, OperatorEvent};
+use pipeline::control::plane::ControlPlane;
 use pipeline::path::control_queue::ControlMsg;
 use pipeline::plan::anycast::Anycast;
 
@@ -167,15 +169,15 @@ fn f153_the_operator_hears_of_an_address_once_a_minute() {
     let prefix = "2001:7fa:3:ca07::/64".parse().unwrap();
     let mut hear = |seconds: u64, address: &str, why| {
         let now = Time::from_nanos(1_000_000_000).after(Duration::from_secs(seconds));
-        let (mut send, mut tell) = (Vec::new(), Vec::new());
-        let notice = ControlMsg::Anycast(0, now, address.parse().unwrap(), why);
-        plane.notice(plan, &notice, &mut send, &mut tell);
-        assert!(send.is_empty());
-        tell
+        let mut effects = Effects::default();
+        let message = ControlMsg::Anycast(now, BridgeId::FIRST, address.parse().unwrap(), why);
+        plane.take_in(plan, &message, &mut effects);
+        assert!(effects.send.is_empty());
+        effects.tell
     };
     let zero = "2001:7fa:3:ca07::";
     let why = Anycast::SubnetRouter(prefix);
-    let told = vec![OperatorEvent::Anycast { bridge: 0, address: zero.parse().unwrap(), why }];
+    let told = vec![OperatorEvent::Anycast { bridge: BridgeId::FIRST, address: zero.parse().unwrap(), why }];
     assert_eq!(hear(0, zero, why), told);
     assert!((0..60).all(|second| hear(second, zero, why).is_empty()));
     // another address is another matter

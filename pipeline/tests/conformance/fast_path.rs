@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::base::BURST;
+use pipeline::base::reason::Stage;
 use pipeline::base::time::Time;
 use pipeline::frame::buffer::Buffer;
 use pipeline::io::mem::{MemIo, Packet};
 use pipeline::observe::books::Books;
-use pipeline::observe::profile::{Profile, Stage, Stopwatch};
+use pipeline::observe::profile::{Profile, Stopwatch};
 use pipeline::path::control_queue::ControlTx;
 use pipeline::path::fast::FastPath;
 use pipeline::path::outbox::Outbox;
@@ -21,7 +22,6 @@ use pipeline::plan::Plan;
 use pipeline::table::limits::Limits;
 use pipeline::worker::Worker;
 use proptest::prelude::*;
-use strum::VariantArray;
 
 use crate::frames::*;
 use crate::harness::*;
@@ -34,7 +34,7 @@ struct Rig {
 
 impl Rig {
     fn new(config: &Config) -> Rig {
-        let plan = Plan::new(config.rules(), None, &[], 0);
+        let plan = Plan::new(config.rules(), None, &[], 0).unwrap();
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
         let books = Books::new(plan.ports.len(), plan.bridges.len());
         let control = ControlTx::queue(1 << 16).0;
@@ -67,7 +67,7 @@ fn same(config: &Config, steps: &[Step]) -> usize {
 
 /// The same for a worker that is timed and one that is not, in bursts; the profile.
 fn same_timed(config: &Config, steps: &[Step]) -> Profile {
-    let plan = || Plan::new(config.rules(), None, &[], 0);
+    let plan = || Plan::new(config.rules(), None, &[], 0).unwrap();
     let worker = || Worker::new(MemIo::new(2), Arc::new(plan()), 1, 0);
     let ((mut plain, _events), (mut timed, _)) = (worker(), worker());
     let ticks = Cell::new(0);
@@ -193,10 +193,10 @@ proptest! {
         let profile = same_timed(&config, &steps);
         let frames = |stage| profile.frames(stage);
         assert_eq!(frames(Stage::Receive), steps.len() as u64);
-        assert_eq!(frames(Stage::Shortcut) + frames(Stage::Admit), frames(Stage::Receive));
+        assert_eq!(frames(Stage::FastPath) + frames(Stage::Admit), frames(Stage::Receive));
         assert_eq!(frames(Stage::Transmit), frames(Stage::Receive));
         // nobody comes to a stage past the one in front of it
-        let whole = Stage::VARIANTS.iter().filter(|stage| (Stage::Admit..=Stage::Fit).contains(stage));
+        let whole = Stage::ALL.iter().filter(|stage| (Stage::Admit..=Stage::Fit).contains(stage));
         assert!(whole.map(|stage| frames(*stage)).is_sorted_by(|before, after| before >= after));
     }
 }
@@ -218,7 +218,7 @@ fn plain_unicast_between_known_stations_takes_the_shortcut() {
 
 /// What a worker sends by port, and its books, when frames that wait come in bursts or one at a time.
 fn bridged(config: &Config, frames: &[(Vec<u8>, usize)], burst: usize) -> (Vec<Vec<Vec<u8>>>, Books) {
-    let plan = Arc::new(Plan::new(config.rules(), None, &[], 0));
+    let plan = Arc::new(Plan::new(config.rules(), None, &[], 0).unwrap());
     let (mut worker, _noticed) = Worker::new(MemIo::new(plan.ports.len()), plan, 1, 0);
     for frames in frames.chunks(burst) {
         for (frame, port) in frames {

@@ -118,7 +118,7 @@ pub struct Bench {
 impl Bench {
     /// A bridge that goes by these rules.
     pub fn of(rules: rules::Rules) -> Bench {
-        Bench { bridge: Replay::new(rules), now: Time::from_nanos(1_000_000_000) }
+        Bench { bridge: Replay::new(rules).unwrap(), now: Time::from_nanos(1_000_000_000) }
     }
 
     /// Lets time pass.
@@ -206,7 +206,7 @@ impl Bench {
 
     /// Changes the rules as a reload does.
     pub fn reload(&mut self, config: &Config) {
-        self.bridge.reload(config.rules());
+        self.bridge.reload(config.rules()).unwrap();
     }
 
     /// The books.

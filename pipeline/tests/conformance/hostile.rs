@@ -129,7 +129,7 @@ impl Pair {
     }
 
     fn of((world, rules): (World, Rules)) -> Pair {
-        let bridge = Replay::new(rules);
+        let bridge = Replay::new(rules).unwrap();
         Pair { world, bridge, now: Time::from_nanos(1_000_000_000), fed: 0, forwarded: 0, replies: 0 }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pipeline::base::time::Time;
+use pipeline::control::effects::Effects;
 use pipeline::control::plane::ControlPlane;
 use pipeline::table::hold::OwnAddress;
 
@@ -468,9 +469,9 @@ fn own_addresses_are_looked_for_again_when_a_link_comes_up() {
     let plan = bench.bridge().plan();
     let hold = &plan.bridges[0].tables.hold;
     let mut plane = ControlPlane::new(0, true);
-    let (mut send, mut tell) = (Vec::new(), Vec::new());
+    let mut effects = Effects::default();
     let mut tick = |plane: &mut ControlPlane, second: u64| {
-        plane.tick(plan, Time::from_nanos(second * 1_000_000_000), &mut send, &mut tell);
+        plane.tick(plan, Time::from_nanos(second * 1_000_000_000), &mut effects);
         OwnAddress::ALL.map(|address| hold.has(address))
     };
     let seen = [0, 1, 2, 3, 9].map(|second| tick(&mut plane, second));

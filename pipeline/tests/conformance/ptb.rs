@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use pipeline::base::At;
 use pipeline::base::reason::{Cause, Reason};
 use pipeline::base::time::Time;
+use pipeline::base::{At, BridgeId};
 use pipeline::frame::ether::Ether;
+use pipeline::frame::ipv4::Ipv4;
+use pipeline::frame::ipv6::Ipv6;
 use pipeline::observe::books::SideBooks;
 use pipeline::path::context::FrameContext;
 use pipeline::path::control_queue::ControlTx;
 use pipeline::path::outbox::Outbox;
-use pipeline::path::packet::Arrival;
-use pipeline::path::packet::{Kind, Packet};
+use pipeline::path::packet::{Frame, Kind, Packet};
 use pipeline::path::stage::fit::fit;
 use pipeline::table::limits::Limits;
-use rules::Side;
 
 use crate::frames::*;
 use crate::harness::*;
@@ -475,57 +475,65 @@ fn f180_nothing_to_an_ipv4_source_that_is_no_host() {
 }
 
 /// What the stage alone says to a frame from M that the filter would not let come so far: the causes, and what is sent.
-fn stage(frame: &[u8], kind: Kind) -> (Vec<&'static str>, usize) {
+fn stage(bytes: &[u8]) -> (Vec<&'static str>, usize) {
     let mut bench = Config::cm().bench();
     let bridge = &bench.bridge().plan().bridges[0];
-    let at = At { bridge: 0, side: M };
+    let at = At { bridge: BridgeId::FIRST, side: M };
     let now = Time::from_nanos(1_000_000_000);
-    let arrival = Arrival { bridge, at, ether: Ether::parse(frame, 0).unwrap(), now };
+    let frame = Frame { bridge, at, ether: Ether::parse(bytes, 0).unwrap(), now };
     let (mut books, mut outbox) = (SideBooks::default(), Outbox::default());
     let (mut control, _consumer) = ControlTx::queue(8);
+    let mut limits = Limits::new(&bridge.rules, 1, 0);
     let mut context = FrameContext {
+        limits: &mut limits,
+        outbox: &mut outbox,
         books: &mut books,
         control: &mut control,
         time: now,
         port: 0,
-        at: (0, Side::First),
-        mac: arrival.ether.src,
+        at,
+        mac: frame.ether.src,
     };
-    let packet = Packet { len: frame.len() - 14, kind };
-    let mut limits = Limits::new(&bridge.rules, 1, 0);
-    assert_eq!(fit(&arrival, &packet, &mut limits, &mut outbox, &mut context), Err(Reason::TooBig));
+    let kind = if frame.ether.ethertype == 0x0800 {
+        Kind::Ipv4(Ipv4::parse(frame.ether.payload).unwrap())
+    } else {
+        let ip = Ipv6::parse(frame.ether.payload).unwrap();
+        Kind::Ipv6(ip, ip.upper().unwrap())
+    };
+    let packet = Packet { frame, len: bytes.len() - 14, kind };
+    assert_eq!(fit(&packet, &mut context), Err(Reason::TooBig));
     let causes = Cause::ALL.iter().filter(|cause| books.causes[cause.index()] > 0);
     (causes.map(|cause| cause.name()).collect(), outbox.frames().len())
 }
 
 #[test]
 fn f170_no_error_about_a_redirect() {
-    assert_eq!(stage(&message6(137, &[], 58), Kind::Ipv6), (vec!["ptb_redirect"], 0));
-    assert_eq!(stage(&message6(137, &options(58), 60), Kind::Ipv6), (vec!["ptb_redirect"], 0));
-    assert_eq!(stage(&message6(137, &fragment(58, 0, true), 44), Kind::Ipv6), (vec!["ptb_redirect"], 0));
-    assert_eq!(stage(&long4(1, &[5, 1]), Kind::Ipv4 { df: true }), (vec!["ptb_icmp_error"], 0));
-    assert_eq!(stage(&message6(128, &[], 58), Kind::Ipv6), (vec!["ptb_sent"], 1));
+    assert_eq!(stage(&message6(137, &[], 58)), (vec!["ptb_redirect"], 0));
+    assert_eq!(stage(&message6(137, &options(58), 60)), (vec!["ptb_redirect"], 0));
+    assert_eq!(stage(&message6(137, &fragment(58, 0, true), 44)), (vec!["ptb_redirect"], 0));
+    assert_eq!(stage(&long4(1, &[5, 1])), (vec!["ptb_icmp_error"], 0));
+    assert_eq!(stage(&message6(128, &[], 58)), (vec!["ptb_sent"], 1));
 }
 
 #[test]
 fn f170_the_stage_alone_keeps_to_the_table_too() {
-    let v6 = |src, dst| stage(&long6(src, dst, 1450), Kind::Ipv6);
+    let v6 = |src, dst| stage(&long6(src, dst, 1450));
     assert_eq!(v6("::", FAR.1), (vec!["ptb_invalid_src"], 0));
     assert_eq!(v6("ff02::1", FAR.1), (vec!["ptb_invalid_src"], 0));
     assert_eq!(v6(FAR.0, "ff02::1"), (vec!["ptb_group"], 0));
     let v4 = |src| {
         let frame = ether(B, A, 0x0800, &ipv4(src, "198.51.100.2", 17, &[0; 1430]));
-        stage(&frame, Kind::Ipv4 { df: true })
+        stage(&frame)
     };
     for src in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"] {
         assert_eq!(v4(src), (vec!["ptb_invalid_src"], 0), "{src}");
     }
     let mut broadcast = from6(FAR.0);
     broadcast[..6].fill(0xff);
-    assert_eq!(stage(&broadcast, Kind::Ipv6), (vec!["ptb_group"], 0));
+    assert_eq!(stage(&broadcast), (vec!["ptb_group"], 0));
     let mut broadcast = long4(17, &[]);
     broadcast[..6].fill(0xff);
-    assert_eq!(stage(&broadcast, Kind::Ipv4 { df: true }), (vec!["ptb_group"], 0));
+    assert_eq!(stage(&broadcast), (vec!["ptb_group"], 0));
 }
 
 #[test]

@@ -195,9 +195,10 @@ fn a_reload_adds_and_removes_bridges() {
     assert_eq!(bench.raw(W, &on(21, &unicast(X, Z))), Outcome::Dropped("vlan_unknown"));
     bench.crosses(M, &unicast(B, A));
     bench.reload(&two);
-    // what it had learned is still there, and its books go on
-    assert_eq!(bench.raw(M, &on(11, &unicast(Z, X))), Outcome::Forwarded(on(21, &unicast(Z, X))));
-    assert_eq!(bench.report().sides["ape/ape"].forwarded, 1);
+    // its tables went with it, so that it knows nobody; its books go on
+    assert_eq!(bench.raw(M, &on(11, &unicast(Z, X))), Outcome::Dropped("unknown_unicast"));
+    assert_eq!(bench.raw(W, &on(21, &unicast(X, Z))), Outcome::Forwarded(on(11, &unicast(X, Z))));
+    assert_eq!(bench.report().sides["ape/ape"].forwarded, 2);
     assert_eq!(bench.count("vlan_unknown"), 3);
     assert_eq!(bench.count("forwarded"), 4);
 }
@@ -282,4 +283,32 @@ fn a_side_changes_its_vlan_by_reload_and_keeps_its_stations() {
     assert_eq!(bench.raw(M, &on(10, &unicast(Z, X))), Outcome::Dropped("vlan_unknown"));
     assert_eq!(bench.raw(W, &on(20, &unicast(X, Z))), Outcome::Forwarded(on(12, &unicast(X, Z))));
     assert_eq!(bench.raw(M, &on(12, &unicast(Z, X))), Outcome::Forwarded(on(20, &unicast(Z, X))));
+}
+
+#[test]
+fn a_removed_bridge_keeps_no_tables() {
+    let mut bench = with_ape(Config::c0()).bench();
+    let slots = |bench: &mut Bench| -> Vec<usize> {
+        bench.bridge().plan().bridges.iter().map(|bridge| bridge.tables.macs.slots()).collect()
+    };
+    let before = slots(&mut bench);
+    bench.reload(&with_ape(Config::c0()).with("  wix:\n    sides", "  new:\n    sides"));
+    let after = slots(&mut bench);
+    assert!(before[0] > 10_000 && after[0] <= 16, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_bridge_too_many_is_refused_and_changes_nothing() {
+    let named =
+        |name: usize| with_ape(Config::c0()).with("  ape:\n    sides", &format!("  b{name}:\n    sides"));
+    let mut bench = named(0).bench();
+    // one bridge is always there; each reload replaces the other by one of another name
+    for name in 1..pipeline::base::BridgeId::MOST - 1 {
+        bench.reload(&named(name));
+    }
+    let generation = bench.report().generation;
+    let refused = bench.bridge().reload(named(5000).rules());
+    assert!(refused.unwrap_err().to_string().contains("restart it"));
+    assert_eq!(bench.report().generation, generation);
+    bench.crosses(M, &unicast(B, A));
 }

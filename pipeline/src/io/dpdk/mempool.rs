@@ -2,9 +2,9 @@
 
 use std::ptr::NonNull;
 
-use super::Eal;
+use super::eal::Eal;
 use super::error::{self, Error};
-use super::port::{DESCRIPTORS, OVERHEAD, wire_mtu};
+use super::size::{DESCRIPTORS, OVERHEAD, wire_mtu};
 use crate::base::BURST;
 
 /// Frames that DPDK keeps at hand for each thread, so that workers do not meet in the pool's ring.

@@ -24,6 +24,7 @@
 #![allow(unsafe_code)]
 
 mod clock;
+mod device;
 mod eal;
 mod error;
 mod mbuf;
@@ -31,6 +32,7 @@ mod mempool;
 mod pages;
 mod port;
 mod queue;
+mod size;
 #[cfg(test)]
 mod tests;
 

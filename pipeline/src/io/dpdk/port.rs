@@ -9,24 +9,14 @@ use std::sync::Arc;
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
 use rules::Mac;
 
+use super::device::Device;
 use super::eal::pci_address;
 use super::error::{self, Error};
-use super::{Mempool, Queue, Queues};
-
-/// Descriptors of a queue, where the device has no other wish: what DPDK's own tools take.
-pub(super) const DESCRIPTORS: u16 = 1024;
-
-/// Bytes that a driver may count on top of the MTU: Ethernet header, FCS, and the two VLAN tags that some (i40e, ixgbe)
-/// always make room for.
-pub(super) const OVERHEAD: u32 = dpdk_sys::RTE_ETHER_HDR_LEN + dpdk_sys::RTE_ETHER_CRC_LEN + 8;
+use super::mempool::Mempool;
+use super::queue::{Queue, Queues};
+use super::size::{DESCRIPTORS, wire_mtu};
 
 const ENOTSUP: i32 = rustix::io::Errno::NOTSUP.raw_os_error();
-
-/// The MTU that a port is set to, in bytes. To DPDK it is what follows an untagged frame's Ethernet header, so tags are
-/// part of it.
-pub(super) fn wire_mtu(port: &rules::Port) -> u16 {
-    port.mtu.saturating_add(4 * u16::from(port.tags))
-}
 
 /// Starts all ports, and gives each worker a queue pair of every one of them.
 ///
@@ -110,7 +100,7 @@ impl Port {
         }
         configure(port, id, &info, pairs, pool)?;
 
-        let device = Arc::new(Device { id });
+        let device = Arc::new(Device::new(id));
         let queues = (0..pairs)
             // SAFETY: the device was started with `pairs` queues each way, and each index is given once: a second start
             // fails in `configure`, for DPDK configures no running device (EBUSY), and it runs while a queue lives.
@@ -134,7 +124,7 @@ impl Port {
     pub fn link(&self) -> Link {
         let mut link = dpdk_sys::rte_eth_link::default();
         // SAFETY: the port is open as long as `self` is; `link` is DPDK's to write.
-        let code = unsafe { dpdk_sys::rte_eth_link_get_nowait(self.device.id, &mut link) };
+        let code = unsafe { dpdk_sys::rte_eth_link_get_nowait(self.device.id(), &mut link) };
         let known = link.link_speed != dpdk_sys::RTE_ETH_SPEED_NUM_UNKNOWN && link.link_speed != 0;
         Link {
             up: code == 0 && u32::from(link.link_status()) == dpdk_sys::RTE_ETH_LINK_UP,
@@ -146,7 +136,7 @@ impl Port {
     pub fn stats(&self) -> PortStats {
         let mut stats = dpdk_sys::rte_eth_stats::default();
         // SAFETY: the port is open as long as `self` is; `stats` is DPDK's to write. DPDK zeroes it first.
-        let _ = unsafe { dpdk_sys::rte_eth_stats_get(self.device.id, &mut stats) };
+        let _ = unsafe { dpdk_sys::rte_eth_stats_get(self.device.id(), &mut stats) };
         PortStats {
             received: stats.ipackets,
             received_bytes: stats.ibytes,
@@ -156,29 +146,6 @@ impl Port {
             receive_errors: stats.ierrors,
             transmit_errors: stats.oerrors,
             no_memory: stats.rx_nombuf,
-        }
-    }
-}
-
-/// A started device: shared by the port and its queues, closed by the last of them.
-#[derive(Debug)]
-pub(super) struct Device {
-    id: u16,
-}
-
-impl Device {
-    #[inline]
-    pub(super) fn id(&self) -> u16 {
-        self.id
-    }
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        // SAFETY: the last owner: no queue of it can be in use. What fails here nobody can mend.
-        unsafe {
-            let _ = dpdk_sys::rte_eth_dev_stop(self.id);
-            let _ = dpdk_sys::rte_eth_dev_close(self.id);
         }
     }
 }

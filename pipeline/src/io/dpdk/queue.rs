@@ -8,10 +8,10 @@ use std::sync::Arc;
 use dpdk_sys::{rte_mbuf, rte_mempool};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
+use super::device::Device;
 use super::error::{self, Error};
 use super::mbuf::Mbuf;
 use super::mempool::Mempool;
-use super::port::Device;
 use crate::base::BURST;
 use crate::frame::buffer::Buffer;
 use crate::io::Io;

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::iter::Peekable;
 
-use super::{Captured, Error, Reader};
+use super::captured::{Captured, Error};
+use super::reader::Reader;
 
 /// Several captures merged by time: of the frames that are next in each, the earliest; of equally early ones, that of
 /// the first capture. A capture whose own stamps go backwards keeps the order of its file.

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::reader::{Input, Order};
-use super::{Captured, Error};
+use super::captured::{Captured, Error};
+use super::input::{Input, Order};
 use crate::base::time::Time;
 
 /// The type of a Section Header Block, the same in both byte orders.

@@ -4,6 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::time::Time;
 
 /// Reads a capture given as bytes up to its end or its first error.
 fn read(bytes: &[u8]) -> (Vec<Captured>, Option<Error>) {

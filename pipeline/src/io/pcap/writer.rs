@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ETHERNET, Error, MAX_FRAME, reader};
+use super::captured::{ETHERNET, Error, MAX_FRAME};
+use super::magic::NANOS;
 use crate::base::time::Time;
 
 /// Writes frames to a pcap file with nanosecond stamps, so that whatever [`super::Reader`] reads keeps its time.
@@ -24,7 +25,7 @@ impl Writer {
         };
         let mut writer = Writer { path, file };
         let version = 2 | 4 << 16; // major 2, minor 4, as two little-endian halves
-        writer.put(&[reader::NANOS, version, 0, 0, MAX_FRAME, ETHERNET], &[])?;
+        writer.put(&[NANOS, version, 0, 0, MAX_FRAME, ETHERNET], &[])?;
         Ok(writer)
     }
 

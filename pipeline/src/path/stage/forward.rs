@@ -1,25 +1,19 @@
 //! Forward: where the destination is. Two sides only, so a frame goes to the other one or nowhere, and is never cloned.
 
-use rules::{Admission, Mac, Side};
+use rules::{Admission, Side};
 
 use crate::base::reason::{Cause, Reason};
-use crate::base::time::Time;
 use crate::path::context::FrameContext;
+use crate::path::packet::{Frame, Packet};
 use crate::plan::bridge::BridgePlan;
 use crate::table::fdb::Place;
-use crate::table::limits::Limits;
 use crate::table::static_fdb::StaticEntry;
 
 /// Decides whether a frame crosses the bridge.
 #[inline]
-pub fn forward(
-    bridge: &BridgePlan,
-    limits: &mut Limits,
-    side: Side,
-    dst: Mac,
-    now: Time,
-    context: &mut FrameContext<'_>,
-) -> Result<(), Reason> {
+pub fn forward(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+    let Frame { bridge, ether, now, .. } = packet.frame;
+    let (side, dst) = (packet.frame.side(), ether.dst);
     if dst.is_group() {
         return flood(bridge); // the filter let it through: ARP or neighbour discovery
     }
@@ -33,7 +27,7 @@ pub fn forward(
     match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
         Some(Place::Side(there)) => across(side, there),
         Some(Place::Quarantined) => Err(Reason::MacFlapping),
-        None => unknown(bridge, limits, side, now, context),
+        None => unknown(packet, context),
     }
 }
 
@@ -51,17 +45,13 @@ fn across(from: Side, there: Side) -> Result<(), Reason> {
 }
 
 #[cold]
-fn unknown(
-    bridge: &BridgePlan,
-    limits: &mut Limits,
-    side: Side,
-    now: Time,
-    context: &mut FrameContext<'_>,
-) -> Result<(), Reason> {
+fn unknown(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+    let Frame { bridge, at, now, .. } = packet.frame;
     let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
     flood(bridge)?;
-    let pool = &bridge.tables.pools[side.index()].unknown;
-    if !limits.sides[side.index()].unknown.take(pool, now, rate) {
+    let side = at.side.index();
+    let pool = &bridge.tables.pools[side].unknown;
+    if !context.limits.sides[side].unknown.take(pool, now, rate) {
         return Err(Reason::UnknownUnicastLimit);
     }
     context.cause(Cause::UnknownFlooded);

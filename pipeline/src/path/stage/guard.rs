@@ -1,23 +1,17 @@
 //! Guard: layer-2 sanity. Addresses that no bridge forwards, sources that no station has, and the bridge's own MACs.
 
-use rules::{Mac, Side};
+use rules::Mac;
 
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
-use crate::frame::ether::Ether;
 use crate::frame::nonce;
 use crate::path::context::FrameContext;
-use crate::plan::bridge::BridgePlan;
+use crate::path::packet::Frame;
 
 /// Refuses what no frame between two stations has. The address tests come before any look at the type (SPEC F25).
 #[inline]
-pub fn guard(
-    bridge: &BridgePlan,
-    side: Side,
-    ether: &Ether<'_>,
-    context: &mut FrameContext<'_>,
-) -> Result<(), Reason> {
-    let (dst, src) = (ether.dst, ether.src);
+pub fn guard(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+    let (dst, src) = (frame.ether.dst, frame.ether.src);
     if let Some(reason) = reserved(dst) {
         if let Some(kind) = bpdu(dst) {
             context.event(kind);
@@ -36,8 +30,8 @@ pub fn guard(
     if src == dst {
         return Err(Reason::SrcEqDst);
     }
-    if bridge.own.contains(&src) {
-        return Err(own(bridge, side, ether, context));
+    if frame.bridge.own.contains(&src) {
+        return Err(own(frame, context));
     }
     Ok(())
 }
@@ -45,10 +39,11 @@ pub fn guard(
 /// A frame of our own came back. By itself it holds nothing, one frame however spoofed must not stop the bridge; whether it
 /// is one of the probes that we sent is for the control side to say (SPEC B.1).
 #[cold]
-fn own(bridge: &BridgePlan, side: Side, ether: &Ether<'_>, context: &mut FrameContext<'_>) -> Reason {
-    let sent = if ether.src == bridge.own(side) { side } else { side.other() };
-    match nonce::carried(ether) {
-        Some(nonce) => context.probe(sent, nonce),
+fn own(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Reason {
+    let side = frame.side();
+    let sent = if frame.ether.src == frame.bridge.own(side) { side } else { side.other() };
+    match nonce::carried(&frame.ether) {
+        Some(nonce) => context.returned(sent, nonce),
         None if sent == side => context.event(EventKind::Reflected),
         None => context.event(EventKind::LoopSuspected),
     }

@@ -8,3 +8,4 @@ pub mod forward;
 pub mod guard;
 pub mod learn;
 pub mod police;
+pub mod snoop;

@@ -1,42 +1,32 @@
 //! Police: storm limits. Broadcast and multicast pay a token of their source and one of their side, in that order, and a
-//! refused frame pays nothing (SPEC F.7, DESIGN section 4).
+//! refused frame pays nothing (docs/spec F.7).
 
-use rules::{Mac, Side};
+use rules::Mac;
 
 use crate::base::reason::Reason;
-use crate::base::time::Time;
-use crate::plan::bridge::BridgePlan;
+use crate::path::context::FrameContext;
+use crate::path::packet::Packet;
 use crate::table::bucket::Admitted;
-use crate::table::limits::Limits;
 
 /// Holds a source and a side to their limits. Unicast passes untouched.
 #[inline]
-pub fn police(
-    bridge: &BridgePlan,
-    limits: &mut Limits,
-    side: Side,
-    (dst, src): (Mac, Mac),
-    now: Time,
-) -> Result<(), Reason> {
-    if dst.is_group() { storm(bridge, limits, side, (dst, src), now) } else { Ok(()) }
+pub fn police(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+    if packet.frame.ether.dst.is_group() { storm(packet, context) } else { Ok(()) }
 }
 
-fn storm(
-    bridge: &BridgePlan,
-    limits: &mut Limits,
-    side: Side,
-    (dst, src): (Mac, Mac),
-    now: Time,
-) -> Result<(), Reason> {
-    let storm = &bridge.rules.storm;
-    let pools = &bridge.tables.pools[side.index()];
-    let shares = &mut limits.sides[side.index()];
-    let (share, pool, rate, over) = if dst == Mac::BROADCAST {
+fn storm(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+    let frame = &packet.frame;
+    let (side, now) = (frame.side().index(), frame.now);
+    let storm = &frame.bridge.rules.storm;
+    let pools = &frame.bridge.tables.pools[side];
+    let shares = &mut context.limits.sides[side];
+    let (share, pool, rate, over) = if frame.ether.dst == Mac::BROADCAST {
         (&mut shares.broadcast, &pools.broadcast, storm.broadcast, Reason::BcastLimit)
     } else {
         (&mut shares.multicast, &pools.multicast, storm.multicast, Reason::McastLimit)
     };
-    match limits.sources.admit(src.as_u64(), now, storm.mac, || share.take(pool, now, rate)) {
+    let source = frame.ether.src.as_u64();
+    match context.limits.sources.admit(source, now, storm.mac, || share.take(pool, now, rate)) {
         Admitted::Yes => Ok(()),
         Admitted::SourceLimit => Err(Reason::MacLimit),
         Admitted::SideLimit => Err(over),

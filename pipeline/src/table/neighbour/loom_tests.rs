@@ -22,7 +22,7 @@ fn heard(address: IpAddr, mac: Mac, time: u64) -> Binding {
 fn look(address: IpAddr, may_see: &'static [Option<(Mac, bool, bool, u64)>]) {
     loom::model(move || {
         let table = Arc::new(NeighbourTable::new(&RULES, 1));
-        assert_eq!(Writer::default().snoop(&table, &RULES, &heard(X, A, 1)), Change::None);
+        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1)), Change::None);
         let (slot, known) = table.find(number(X)).unwrap();
         let reader = thread::spawn({
             let table = Arc::clone(&table);

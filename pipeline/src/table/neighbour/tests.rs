@@ -30,7 +30,7 @@ fn both_families_are_known_by_their_addresses_and_listed_in_order() {
     let six: IpAddr = "2001:7fa:3:ca07::a".parse().unwrap();
     for address in [six, ip(20), ip(10)] {
         assert_eq!(table.get(address), None);
-        assert_eq!(writer.snoop(&table, &RULES, &heard(address, A, 1)), Change::None);
+        assert_eq!(writer.learn(&table, &RULES, &heard(address, A, 1)), Change::None);
         assert_eq!(table.get(address).map(|known| known.mac), Some(A));
     }
     assert_eq!(
@@ -44,21 +44,21 @@ fn the_writer_is_spared_what_it_knows() {
     let (table, mut writer) = empty();
     let said = |flags, ms| Binding { source: BindingSource::Advertised(flags), ..heard(ip(1), A, ms) };
     assert!(!table.knows(&heard(ip(1), A, 0)));
-    assert_eq!(writer.snoop(&table, &RULES, &said(0xa0, 0)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &said(0xa0, 0)), Change::None);
     assert!(table.knows(&heard(ip(1), A, 999)));
     assert!(table.knows(&said(0xa0, 999)) && table.knows(&said(0xe0, 999)), "S is not the owner's to keep");
     assert!(!table.knows(&heard(ip(1), A, 1000)), "confirmed anew once a second");
     assert!(!table.knows(&said(0x80, 1)) && !table.knows(&said(0x20, 1)), "other flags");
     assert!(!table.knows(&heard(ip(1), B, 1)), "another owner");
-    assert_eq!(writer.snoop(&table, &RULES, &heard(ip(1), B, 1)), Change::Conflict);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1)), Change::Conflict);
     assert!(!table.knows(&heard(ip(1), A, 2)), "contested: who speaks matters");
 }
 
 #[test]
 fn a_time_before_the_last_one_takes_nothing_back() {
     let (table, mut writer) = empty();
-    assert_eq!(writer.snoop(&table, &RULES, &heard(ip(1), A, 500)), Change::None);
-    assert_eq!(writer.snoop(&table, &RULES, &heard(ip(1), A, 100)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 500)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 100)), Change::None);
     assert_eq!(table.get(ip(1)).map(|known| known.confirmed), Some(at(500)));
 }
 
@@ -68,12 +68,12 @@ fn full_is_full_and_counted() {
     let mut full = 0;
     for number in 0..100 {
         let mac = Mac::from_u64(0x02cc_0000_0000 + u64::from(number));
-        full += u64::from(writer.snoop(&table, &RULES, &heard(ip(number), mac, 1)) == Change::Full);
+        full += u64::from(writer.learn(&table, &RULES, &heard(ip(number), mac, 1)) == Change::Full);
     }
     assert_eq!((table.entries().len(), full, writer.refused), (64, 36, 36));
     // known ones are renewed all the same
     let first = Mac::from_u64(0x02cc_0000_0000);
-    assert_eq!(writer.snoop(&table, &RULES, &heard(ip(0), first, 9)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(0), first, 9)), Change::None);
     assert_eq!(table.get(ip(0)).map(|known| known.confirmed), Some(at(9)));
 }
 
@@ -81,13 +81,13 @@ fn full_is_full_and_counted() {
 fn what_is_swept_out_makes_room_for_its_mac_and_for_others() {
     let (table, mut writer) = empty();
     for number in 0..8 {
-        let _ = writer.snoop(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
     }
     assert_eq!((table.entries().len(), writer.refused), (4, 4));
     writer.sweep(&table, at(10_000), Duration::from_secs(9));
     assert_eq!(table.entries().iter().map(|(address, _)| *address).collect::<Vec<_>>(), [ip(2), ip(3)]);
     for number in 10..14 {
-        let _ = writer.snoop(&table, &RULES, &heard(ip(number), A, 10_000));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 10_000));
     }
     assert_eq!(table.entries().len(), 4);
     writer.sweep(&table, at(100_000), Duration::from_secs(1));
@@ -101,7 +101,7 @@ fn what_is_swept_out_makes_room_for_its_mac_and_for_others() {
 fn counts_are_exact_through_contests() {
     let (table, mut writer) = empty();
     for (mac, ms) in [(A, 0), (B, 1000), (B, 61_000), (A, 62_000), (A, 122_000)] {
-        let _ = writer.snoop(&table, &RULES, &heard(ip(1), mac, ms));
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
     }
     assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((A, false)));
     assert_eq!((writer.owned(A), writer.owned(B), writer.entries), (1, 0, 1));
@@ -114,7 +114,7 @@ fn a_table_takes_nearly_all_that_it_has_room_for() {
     for seed in 0..4 {
         let (table, mut writer) = (NeighbourTable::new(&rules, seed), Writer::default());
         for number in 0..8192 {
-            let _ = writer.snoop(
+            let _ = writer.learn(
                 &table,
                 &rules,
                 &heard(ip(number), Mac::from_u64(0x02dd_0000_0000 + u64::from(number)), 1),

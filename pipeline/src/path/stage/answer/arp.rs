@@ -10,25 +10,18 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, REQUEST};
 use crate::frame::build;
 use crate::path::context::FrameContext;
-use crate::path::outbox::{LocalKind, Outbox};
-use crate::path::packet::Arrival;
+use crate::path::outbox::LocalKind;
+use crate::path::packet::Frame;
 use crate::table::hold::OwnAddress;
-use crate::table::limits::Limits;
 
 /// Answers a request, or lets it go on.
-pub(super) fn answer(
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Answer, Reason> {
-    let (bridge, ether) = (arrival.bridge, &arrival.ether);
-    let arp = Arp::parse(ether.payload).map_err(|_| Reason::ArpMalformed)?;
+pub(super) fn answer(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
+    let (bridge, ether) = (frame.bridge, &frame.ether);
     if bridge.rules.own.ipv4 == Some(arp.spa) {
         return Err(conflict(OwnAddress::V4, context));
     }
     if bridge.rules.own.ipv4 == Some(arp.tpa) {
-        return own(arrival, &arp, limits, outbox, context);
+        return own(frame, arp, context);
     }
     if bridge.own.contains(&ether.dst) {
         return Err(Reason::ToUsNotOurs);
@@ -39,44 +32,38 @@ pub(super) fn answer(
     if bridge.rules.arp != Resolution::Answer || !asks {
         return Ok(Answer::Pass);
     }
-    match lookup(arrival, IpAddr::V4(arp.tpa), &[ether.src, arp.sha]) {
+    match lookup(frame, IpAddr::V4(arp.tpa), &[ether.src, arp.sha]) {
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // the owner hears the probe itself, and so does a second owner across the bridge
         ProxyLookup::SameSide if probe => Ok(Answer::Pass),
         ProxyLookup::SameSide => Err(Reason::ArpSameSide),
         ProxyLookup::Across(owner) if probe && !owner.sure => Ok(Answer::Pass),
         ProxyLookup::Across(owner) => {
-            if !may_answer(arrival, limits) {
+            if !may_answer(frame, context) {
                 context.cause(Cause::AnswerLimited);
                 return Ok(Answer::Pass);
             }
-            let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
-            build::arp_reply(frame, &arp, owner.mac);
+            let Some(reply) = context.outbox.put(frame.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
+            build::arp_reply(reply, arp, owner.mac);
             Ok(replied(context, probe))
         }
     }
 }
 
 /// For our own address, as a host (RFC 826; a probe too, RFC 5227 §2.1).
-fn own(
-    arrival: &Arrival<'_>,
-    arp: &Arp,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Answer, Reason> {
-    if !arrival.bridge.tables.hold.has(OwnAddress::V4) {
+fn own(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
+    if !frame.bridge.tables.hold.has(OwnAddress::V4) {
         if arp.op == REQUEST && arp.spa.is_unspecified() {
             context.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
         }
         return Err(Reason::ToUsNotOurs);
     }
     if arp.op == REQUEST {
-        if !may_answer(arrival, limits) {
+        if !may_answer(frame, context) {
             return Err(Reason::AnswerLimit);
         }
-        if let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) {
-            build::arp_reply(frame, arp, arrival.bridge.own(arrival.side()));
+        if let Some(reply) = context.outbox.put(frame.at, LocalKind::Reply) {
+            build::arp_reply(reply, arp, frame.bridge.own(frame.side()));
         }
     }
     Ok(Answer::Done)

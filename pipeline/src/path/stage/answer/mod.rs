@@ -9,44 +9,30 @@ mod reply;
 
 use crate::base::reason::Reason;
 use crate::path::context::FrameContext;
-use crate::path::outbox::Outbox;
-use crate::path::packet::{Arrival, Kind, Packet};
-use crate::table::limits::Limits;
+use crate::path::packet::{Kind, Packet};
 pub use reply::Answer;
 
 /// Answers what is for the bridge to answer.
 #[inline]
-pub fn answer(
-    arrival: &Arrival<'_>,
-    packet: &Packet,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Answer, Reason> {
+pub fn answer(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
+    let frame = &packet.frame;
     match packet.kind {
-        Kind::Ipv4 { .. } | Kind::Ipv6 if !arrival.bridge.own.contains(&arrival.ether.dst) => {
-            Ok(Answer::Pass)
-        }
-        kind => slow(kind, arrival, limits, outbox, context),
+        Kind::Ipv4(_) | Kind::Ipv6(..) if !frame.bridge.own.contains(&frame.ether.dst) => Ok(Answer::Pass),
+        _ => slow(packet, context),
     }
 }
 
 #[cold]
-fn slow(
-    kind: Kind,
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Answer, Reason> {
+fn slow(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
+    let frame = &packet.frame;
     // on this side that MAC is nobody's: whoever sends to it has moved, and must look for us anew
-    if arrival.ether.dst == arrival.bridge.own(arrival.side().other()) {
+    if frame.ether.dst == frame.bridge.own(frame.side().other()) {
         return Err(Reason::ToUsNotOurs);
     }
-    match kind {
-        Kind::Ipv4 { .. } => own::ipv4(arrival, limits, outbox),
-        Kind::Ipv6 => own::ipv6(arrival, limits, outbox),
-        Kind::Arp => arp::answer(arrival, limits, outbox, context),
-        Kind::Nd => nd::answer(arrival, limits, outbox, context),
+    match &packet.kind {
+        Kind::Ipv4(ip) => own::ipv4(frame, ip, context),
+        Kind::Ipv6(ip, upper) => own::ipv6(frame, ip, upper, context),
+        Kind::Arp(arp) => arp::answer(frame, arp, context),
+        Kind::Nd(ip, nd) => nd::answer(frame, ip, nd, context),
     }
 }

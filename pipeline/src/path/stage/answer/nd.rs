@@ -9,35 +9,30 @@ use super::reply::{Answer, conflict, may_answer, replied};
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::build::{self, Advertisement};
-use crate::frame::icmp6::{
-    ALL_NODES, NONCE, NS, Neighbour, OVERRIDE, ROUTER, SLLAO, SOLICITED, group_mac, options,
-};
+use crate::frame::icmp6::{ALL_NODES, OVERRIDE, ROUTER, SOLICITED, group_mac};
 use crate::frame::ipv6::Ipv6;
 use crate::path::context::FrameContext;
-use crate::path::outbox::{LocalKind, Outbox};
-use crate::path::packet::Arrival;
+use crate::path::outbox::LocalKind;
+use crate::path::packet::{Frame, LinkAddress, Nd};
 use crate::table::hold::OwnAddress;
-use crate::table::limits::Limits;
 
 /// Answers a solicitation, or lets it go on. The filter has found it valid.
 pub(super) fn answer(
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
+    frame: &Frame<'_>,
+    ip: &Ipv6<'_>,
+    nd: &Nd,
     context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
-    let bridge = arrival.bridge;
-    let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Reason::V6Malformed)?;
-    let nd = Neighbour::parse(ip.payload).ok_or(Reason::NdShort)?;
-    let solicits = ip.payload[0] == NS;
+    let bridge = frame.bridge;
+    let solicits = nd.solicits;
     // who solicits claims its source address, who advertises the target
     if let Some(address) = bridge.own6(if solicits { ip.src } else { nd.target }) {
         return Err(conflict(address, context));
     }
     if let Some(address) = bridge.own6(nd.target) {
-        return own(arrival, &ip, &nd, address, limits, outbox, context);
+        return own(frame, ip, nd, address, context);
     }
-    if bridge.own.contains(&arrival.ether.dst) {
+    if bridge.own.contains(&frame.ether.dst) {
         return if solicits { Err(Reason::ToUsNotOurs) } else { Ok(Answer::Done) };
     }
     if solicits && ip.src.is_unspecified() && bridge.anycast(nd.target).is_some() {
@@ -52,12 +47,10 @@ pub(super) fn answer(
         return Ok(Answer::Pass);
     }
     let dad = ip.src.is_unspecified();
-    let mut has_sllao = false;
-    options(nd.options, SLLAO, |_| has_sllao = true);
-    if !dad && !has_sllao {
+    if !dad && nd.link == LinkAddress::None {
         return Ok(Answer::Pass); // optimistic DAD: its address may be taken (RFC 4429)
     }
-    match lookup(arrival, IpAddr::V6(nd.target), &[arrival.ether.src]) {
+    match lookup(frame, IpAddr::V6(nd.target), &[frame.ether.src]) {
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // never suppressed: the owner, wherever it is, must see that somebody wants its address
         ProxyLookup::SameSide if dad => Ok(Answer::Pass),
@@ -65,7 +58,7 @@ pub(super) fn answer(
         // RFC 4862 §5.4.4: any answer kills the address, so one on stale knowledge would kill a router
         ProxyLookup::Across(owner) if dad && !owner.sure => Ok(Answer::Pass),
         ProxyLookup::Across(owner) => {
-            if !may_answer(arrival, limits) {
+            if !may_answer(frame, context) {
                 context.cause(Cause::AnswerLimited);
                 return Ok(Answer::Pass);
             }
@@ -73,54 +66,48 @@ pub(super) fn answer(
             let router = flag(owner.router, ROUTER);
             let flags =
                 if dad { router | OVERRIDE } else { router | SOLICITED | flag(owner.overrides, OVERRIDE) };
-            let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
-            let to = recipient(arrival, &ip);
-            build::advertisement(frame, &Advertisement { target: nd.target, owner: owner.mac, to, flags });
+            let Some(reply) = context.outbox.put(frame.at, LocalKind::Reply) else { return Ok(Answer::Pass) };
+            let to = recipient(frame, ip);
+            build::advertisement(reply, &Advertisement { target: nd.target, owner: owner.mac, to, flags });
             Ok(replied(context, dad))
         }
     }
 }
 
 /// Who solicited; or, where that is nobody yet, all nodes (RFC 4861 §7.2.4).
-fn recipient(arrival: &Arrival<'_>, ip: &Ipv6<'_>) -> (rules::Mac, Ipv6Addr) {
-    if ip.src.is_unspecified() { (group_mac(ALL_NODES), ALL_NODES) } else { (arrival.ether.src, ip.src) }
+fn recipient(frame: &Frame<'_>, ip: &Ipv6<'_>) -> (rules::Mac, Ipv6Addr) {
+    if ip.src.is_unspecified() { (group_mac(ALL_NODES), ALL_NODES) } else { (frame.ether.src, ip.src) }
 }
 
 /// For our own addresses, as a host that forwards nothing: R=0 (SPEC D.5).
 fn own(
-    arrival: &Arrival<'_>,
+    frame: &Frame<'_>,
     ip: &Ipv6<'_>,
-    nd: &Neighbour<'_>,
+    nd: &Nd,
     address: OwnAddress,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
     context: &mut FrameContext<'_>,
 ) -> Result<Answer, Reason> {
-    let bridge = arrival.bridge;
+    let bridge = frame.bridge;
     let dad = ip.src.is_unspecified();
-    if dad {
-        let mut ours = false;
-        options(nd.options, NONCE, |nonce| ours |= bridge.nonces.contains(&nonce.bytes()));
-        if ours {
-            context.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
-            return Err(Reason::OwnProbe);
-        }
+    if dad && nd.nonce.is_some_and(|nonce| bridge.nonces.contains(&nonce)) {
+        context.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
+        return Err(Reason::OwnProbe);
     }
     let has = bridge.tables.hold.has(address);
     if dad && !has {
         context.own_claim(address, true); // it looks as we do (RFC 4862 §5.4.3)
     }
     // a link-local address of ours is there on its own side only
-    if !has || address == OwnAddress::LinkLocal(arrival.side().other()) {
+    if !has || address == OwnAddress::LinkLocal(frame.side().other()) {
         return Err(Reason::ToUsNotOurs);
     }
-    if !may_answer(arrival, limits) {
+    if !may_answer(frame, context) {
         return Err(Reason::AnswerLimit);
     }
     let flags = if dad { OVERRIDE } else { SOLICITED | OVERRIDE };
-    if let Some(frame) = outbox.put(arrival.at, LocalKind::Reply) {
-        let (owner, to) = (bridge.own(arrival.side()), recipient(arrival, ip));
-        build::advertisement(frame, &Advertisement { target: nd.target, owner, to, flags });
+    if let Some(reply) = context.outbox.put(frame.at, LocalKind::Reply) {
+        let (owner, to) = (bridge.own(frame.side()), recipient(frame, ip));
+        build::advertisement(reply, &Advertisement { target: nd.target, owner, to, flags });
     }
     Ok(Answer::Done)
 }

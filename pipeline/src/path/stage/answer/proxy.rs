@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rules::{Mac, Role};
 
-use crate::path::packet::Arrival;
+use crate::path::packet::Frame;
 use crate::table::neighbour::Neighbour;
 use crate::table::static_fdb::StaticEntry;
 
@@ -33,9 +33,9 @@ pub(super) enum ProxyLookup {
 
 /// Whose an address is that these MACs ask for. Never an asking MAC's own, nor its member's: a router that has moved here
 /// looks for duplicates of itself (openwrt#14309).
-pub(super) fn lookup(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> ProxyLookup {
-    let bridge = arrival.bridge;
-    let in_time = |known: &Neighbour| arrival.now.since(known.confirmed) < bridge.rules.macs.age;
+pub(super) fn lookup(frame: &Frame<'_>, address: IpAddr, asking: &[Mac]) -> ProxyLookup {
+    let bridge = frame.bridge;
+    let in_time = |known: &Neighbour| frame.now.since(known.confirmed) < bridge.rules.macs.age;
     let known = bridge.tables.neighbours.get(address).filter(|known| !known.contested && in_time(known));
     let owner = match bridge.owners.get(address) {
         Some(owner) if asking.iter().any(|mac| owner.macs.contains(mac)) => None,
@@ -53,15 +53,15 @@ pub(super) fn lookup(arrival: &Arrival<'_>, address: IpAddr, asking: &[Mac]) -> 
         None => known.map(|known| ProxyEntry {
             mac: known.mac,
             router: known.router,
-            overrides: known.overrides && known.is_confirmed(arrival.now),
-            sure: known.is_confirmed(arrival.now),
+            overrides: known.overrides && known.is_confirmed(frame.now),
+            sure: known.is_confirmed(frame.now),
         }),
     };
     let Some(owner) = owner.filter(|owner| !asking.contains(&owner.mac)) else { return ProxyLookup::Unsure };
-    let heard = known.is_some_and(|known| known.mac == owner.mac && known.is_confirmed(arrival.now));
+    let heard = known.is_some_and(|known| known.mac == owner.mac && known.is_confirmed(frame.now));
     let pinned = matches!(bridge.static_fdb.get(owner.mac), Some(StaticEntry::To(_)));
-    match bridge.side_of(owner.mac, arrival.now) {
-        Some(side) if side != arrival.side() => ProxyLookup::Across(owner),
+    match bridge.side_of(owner.mac, frame.now) {
+        Some(side) if side != frame.side() => ProxyLookup::Across(owner),
         // who is pinned here is here; who was only learned may have left unnoticed
         Some(_) if heard || pinned => ProxyLookup::SameSide,
         _ => ProxyLookup::Unsure,

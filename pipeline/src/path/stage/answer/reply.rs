@@ -3,9 +3,8 @@
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::path::context::FrameContext;
-use crate::path::packet::Arrival;
+use crate::path::packet::Frame;
 use crate::table::hold::OwnAddress;
-use crate::table::limits::Limits;
 
 /// Whether the frame goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +24,10 @@ pub(super) fn conflict(address: OwnAddress, context: &mut FrameContext<'_>) -> R
 }
 
 /// A token of the side's replies.
-pub(super) fn may_answer(arrival: &Arrival<'_>, limits: &mut Limits) -> bool {
-    let side = arrival.side().index();
-    let (pool, rate) = (&arrival.bridge.tables.pools[side].answers, arrival.bridge.rules.answers);
-    limits.sides[side].answers.take(pool, arrival.now, rate)
+pub(super) fn may_answer(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> bool {
+    let side = frame.side().index();
+    let (pool, rate) = (&frame.bridge.tables.pools[side].answers, frame.bridge.rules.answers);
+    context.limits.sides[side].answers.take(pool, frame.now, rate)
 }
 
 /// The reply is there; whether the frame goes on besides.

@@ -9,15 +9,12 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, ArpError, LEN, REPLY, REQUEST};
 use crate::frame::ether::Ether;
 use crate::path::context::FrameContext;
-use crate::path::packet::{Kind, Packet};
+use crate::path::packet::{Frame, Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
 /// Lets valid ARP of the exchange through.
-pub(super) fn filter(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
-    context: &mut FrameContext<'_>,
-) -> Result<Packet, Reason> {
+pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<Packet<'a>, Reason> {
+    let Frame { bridge, ether, .. } = frame;
     let arp = Arp::parse(ether.payload).map_err(|error| match error {
         ArpError::Truncated => Reason::ArpTruncated,
         ArpError::Malformed => Reason::ArpMalformed,
@@ -36,7 +33,7 @@ pub(super) fn filter(
     }
     addresses(bridge, &arp, context)?;
     claim(bridge, ether, &arp, context)?;
-    Ok(Packet { len: LEN, kind: Kind::Arp })
+    Ok(Packet { frame: *frame, len: LEN, kind: Kind::Arp(arp) })
 }
 
 /// VRRP for IPv4 sends with the virtual router's MAC inside and may send with its own outside (RFC 9568 §7.3).

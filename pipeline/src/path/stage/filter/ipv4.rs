@@ -5,19 +5,15 @@ use rules::Mac;
 
 use super::ports::drain;
 use crate::base::reason::{Cause, Reason};
-use crate::frame::ether::Ether;
 use crate::frame::ipv4::{ICMP, Ipv4, Ipv4Error, TCP, UDP, ports};
 use crate::path::context::FrameContext;
-use crate::path::packet::{Kind, Packet};
+use crate::path::packet::{Frame, Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
 /// Lets IPv4 between two hosts through.
 #[inline]
-pub(super) fn filter(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
-    context: &mut FrameContext<'_>,
-) -> Result<Packet, Reason> {
+pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<Packet<'a>, Reason> {
+    let Frame { bridge, ether, .. } = frame;
     let ip = Ipv4::parse(ether.payload).map_err(|error| match error {
         Ipv4Error::Version6 => Reason::VersionMismatch,
         Ipv4Error::Truncated => Reason::V4Truncated,
@@ -33,7 +29,7 @@ pub(super) fn filter(
     if !ip.checksum_ok {
         context.cause(Cause::V4BadChecksum); // a bridge does not judge it (SPEC F21)
     }
-    Ok(Packet { len: ip.packet.len(), kind: Kind::Ipv4 { df: ip.df } })
+    Ok(Packet { frame: *frame, len: ip.packet.len(), kind: Kind::Ipv4(ip) })
 }
 
 /// RFC 1812 §5.3.7, and no broadcast onto the peering LAN (SPEC A7).

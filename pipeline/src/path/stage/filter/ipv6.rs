@@ -13,16 +13,13 @@ use crate::frame::icmp6::{NA, NS, RA, REDIRECT, RS, group_mac};
 use crate::frame::ipv4::{TCP, ports};
 use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Ipv6Error, UDP, Upper};
 use crate::path::context::FrameContext;
-use crate::path::packet::{Kind, Packet};
+use crate::path::packet::{Frame, Kind, Packet};
 use crate::plan::bridge::BridgePlan;
 
 /// Lets IPv6 between two hosts through, and valid neighbour discovery of the exchange.
 #[inline]
-pub(super) fn filter(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
-    context: &mut FrameContext<'_>,
-) -> Result<Packet, Reason> {
+pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<Packet<'a>, Reason> {
+    let Frame { bridge, ether, .. } = frame;
     let ip = Ipv6::parse(ether.payload).map_err(|error| match error {
         Ipv6Error::Version4 => Reason::VersionMismatch,
         Ipv6Error::Truncated => Reason::V6Truncated,
@@ -34,14 +31,14 @@ pub(super) fn filter(
     if unicast && ether.dst.is_group() {
         return Err(if ether.dst == Mac::BROADCAST { Reason::L2BroadcastIp } else { Reason::L2mcastL3ucast });
     }
-    let mut kind = Kind::Ipv6;
+    let mut kind = Kind::Ipv6(ip, upper);
     if upper.fragment == Fragment::Later {
         // what it is part of was judged by its first fragment, or is no use without it (RFC 7113)
         if !unicast {
             return Err(Reason::V6McastFragment);
         }
     } else if upper.protocol == ICMP6 {
-        kind = icmp6(bridge, ether, &ip, &upper, context)?;
+        kind = icmp6(frame, ip, upper, context)?;
     } else if !unicast {
         return Err(Reason::L3Multicast);
     } else if upper.protocol == UDP && is_dhcp6(bridge, &ip, &upper) {
@@ -49,7 +46,7 @@ pub(super) fn filter(
     } else if upper.protocol == TCP && bridge.rules.drain {
         drain(bridge.is_peering6(ip.src) && bridge.is_peering6(ip.dst), upper.payload)?;
     }
-    Ok(Packet { len: ip.packet.len(), kind })
+    Ok(Packet { frame: *frame, len: ip.packet.len(), kind })
 }
 
 /// RFC 4291 §2.5.2, §2.5.3, §2.7.
@@ -77,15 +74,15 @@ fn is_dhcp6(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
 }
 
 /// SPEC E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.
-fn icmp6(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
-    ip: &Ipv6<'_>,
-    upper: &Upper<'_>,
+fn icmp6<'a>(
+    frame: &Frame<'a>,
+    ip: Ipv6<'a>,
+    upper: Upper<'a>,
     context: &mut FrameContext<'_>,
-) -> Result<Kind, Reason> {
+) -> Result<Kind<'a>, Reason> {
+    let Frame { bridge, ether, .. } = frame;
     match *upper.payload.first().ok_or(Reason::V6Hdrchain)? {
-        NS | NA => nd::filter(bridge, ether, ip, upper, context).map(|()| Kind::Nd),
+        NS | NA => nd::filter(frame, &ip, &upper, context).map(|nd| Kind::Nd(ip, nd)),
         RA => {
             context.event(EventKind::RaSeen);
             Err(Reason::Icmp6Ra)
@@ -95,12 +92,12 @@ fn icmp6(
             context.event(EventKind::RedirectSeen);
             Err(Reason::Icmp6Redirect)
         }
-        130..=132 | 143 if bridge.rules.mld && is_mld(ether, ip) => Ok(Kind::Ipv6),
+        130..=132 | 143 if bridge.rules.mld && is_mld(ether, &ip) => Ok(Kind::Ipv6(ip, upper)),
         130..=132 | 143 => Err(Reason::Icmp6Mld),
         // renumbering, node information, inverse ND; SEND, Seamoby, MRD; reserved
         127 | 138..=142 | 148..=153 | 255 => Err(Reason::Icmp6Type),
         _ if ip.dst.is_multicast() => Err(Reason::L3Multicast),
-        _ => Ok(Kind::Ipv6),
+        _ => Ok(Kind::Ipv6(ip, upper)),
     }
 }
 

@@ -8,22 +8,17 @@ mod nd;
 mod ports;
 
 use crate::base::reason::{Cause, Reason};
-use crate::frame::ether::{Ether, ethertype};
+use crate::frame::ether::ethertype;
 use crate::path::context::FrameContext;
-use crate::path::packet::Packet;
-use crate::plan::bridge::BridgePlan;
+use crate::path::packet::{Frame, Packet};
 
 /// Lets through what an exchange does.
 #[inline]
-pub fn filter(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
-    context: &mut FrameContext<'_>,
-) -> Result<Packet, Reason> {
-    match ether.ethertype {
-        ethertype::IPV4 => ipv4::filter(bridge, ether, context),
-        ethertype::IPV6 => ipv6::filter(bridge, ether, context),
-        ethertype::ARP => arp::filter(bridge, ether, context),
+pub fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<Packet<'a>, Reason> {
+    match frame.ether.ethertype {
+        ethertype::IPV4 => ipv4::filter(frame, context),
+        ethertype::IPV6 => ipv6::filter(frame, context),
+        ethertype::ARP => arp::filter(frame, context),
         other => Err(refused(other, context)),
     }
 }

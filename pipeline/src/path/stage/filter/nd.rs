@@ -9,23 +9,22 @@ use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::Ether;
 use crate::frame::icmp6::{
-    NS, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac, options, solicited_node,
+    ALL_NODES, ALL_ROUTERS, NS, NdOption, Neighbour, SLLAO, SOLICITED, TLLAO, checksum_ok, group_mac,
+    options, solicited_node,
 };
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
 use crate::path::context::FrameContext;
+use crate::path::packet::{Frame, LinkAddress, Nd};
 use crate::plan::bridge::BridgePlan;
-
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// Lets a valid solicitation or advertisement through.
 pub(super) fn filter(
-    bridge: &BridgePlan,
-    ether: &Ether<'_>,
+    frame: &Frame<'_>,
     ip: &Ipv6<'_>,
     upper: &Upper<'_>,
     context: &mut FrameContext<'_>,
-) -> Result<(), Reason> {
+) -> Result<Nd, Reason> {
+    let bridge = frame.bridge;
     if upper.fragment != Fragment::Whole {
         return Err(Reason::NdFragment); // RFC 6980 §5: atomic fragments too
     }
@@ -36,16 +35,16 @@ pub(super) fn filter(
         return Err(Reason::NdHoplimit);
     }
     let message = upper.payload;
-    let nd = Neighbour::parse(message).ok_or(Reason::NdShort)?;
-    if nd.code != 0 {
+    let header = Neighbour::parse(message).ok_or(Reason::NdShort)?;
+    if header.code != 0 {
         return Err(Reason::NdCode);
     }
-    if nd.target.is_multicast() || nd.target.is_unspecified() {
+    if header.target.is_multicast() || header.target.is_unspecified() {
         return Err(Reason::NdTarget);
     }
-    let speaker = match message[0] {
-        NS => solicitation(ether, ip, &nd)?,
-        _ => advertisement(ether, ip, &nd)?,
+    let nd = match message[0] {
+        NS => solicitation(&frame.ether, ip, &header)?,
+        _ => advertisement(&frame.ether, ip, &header)?,
     };
     if !checksum_ok(ip.src, ip.dst, message) {
         return Err(Reason::NdChecksum);
@@ -55,31 +54,33 @@ pub(super) fn filter(
         return Err(Reason::NdNotWix);
     }
     // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
-    let claimed = if message[0] == NS { ip.src } else { nd.target };
-    let speakers = speaker.map(|mac| [ether.src, mac]);
-    claim(bridge, speakers.as_ref().map_or(&[], |macs| &macs[..]), claimed, context)
+    let claimed = if nd.solicits { ip.src } else { nd.target };
+    let src = frame.ether.src;
+    match nd.link {
+        _ if nd.solicits => claim(bridge, &[src], claimed, context),
+        LinkAddress::None => claim(bridge, &[src], claimed, context),
+        LinkAddress::One(mac) => claim(bridge, &[src, mac], claimed, context),
+        LinkAddress::Several => claim(bridge, &[], claimed, context),
+    }?;
+    Ok(nd)
 }
 
-/// RFC 4861 §7.1.1, and the sender's rules of §4.3. The MAC that speaks.
-fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
-    let group = solicited_node(nd.target);
+/// RFC 4861 §7.1.1, and the sender's rules of §4.3.
+fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Result<Nd, Reason> {
+    let group = solicited_node(header.target);
     let dad = ip.src.is_unspecified();
-    let mut addresses = 0;
-    let mut foreign = false;
-    let well_formed = options(nd.options, SLLAO, |mac| {
-        addresses += 1;
-        foreign |= mac != ether.src;
-    });
+    let mut nd = message(header, true);
+    let well_formed = options(header.options, SLLAO, |option| nd.take(option));
     if !well_formed {
         return Err(Reason::NdOption);
     }
     if dad && !is_solicited_node(ip.dst) {
         return Err(Reason::NdDadDst);
     }
-    if dad && addresses > 0 {
+    if dad && nd.link != LinkAddress::None {
         return Err(Reason::NdDadSllao);
     }
-    if foreign {
+    if !matches!(nd.link, LinkAddress::None) && nd.link != LinkAddress::One(ether.src) {
         return Err(Reason::NdLladdrMismatch);
     }
     if ip.dst.is_multicast() {
@@ -87,21 +88,22 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<
         if ip.dst != group || ether.dst != group_mac(group) {
             return Err(Reason::NdMcastMap);
         }
-    } else if ip.dst != nd.target {
+    } else if ip.dst != header.target {
         return Err(Reason::NdTarget);
     }
-    Ok(Some(ether.src))
+    Ok(nd)
 }
 
-/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC that speaks: a virtual router's
-/// inside may differ from its master's outside. Two different ones are nobody's: receivers differ in which they take.
-fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result<Option<Mac>, Reason> {
+/// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC inside may be a virtual router's
+/// and differ from its master's outside.
+fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Result<Nd, Reason> {
+    let mut nd = message(header, false);
     let mut foreign = false;
-    let mut first = None;
-    let mut unanimous = true;
-    let well_formed = options(nd.options, TLLAO, |mac| {
-        foreign |= mac != ether.src && !is_vrrp6(mac);
-        unanimous &= *first.get_or_insert(mac) == mac;
+    let well_formed = options(header.options, TLLAO, |option| {
+        if let NdOption::Link(mac) = option {
+            foreign |= mac != ether.src && !is_vrrp6(mac);
+        }
+        nd.take(option);
     });
     if !well_formed {
         return Err(Reason::NdOption);
@@ -121,7 +123,12 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, nd: &Neighbour<'_>) -> Result
     if foreign {
         return Err(Reason::NdLladdrMismatch);
     }
-    Ok(unanimous.then(|| first.unwrap_or(ether.src)))
+    Ok(nd)
+}
+
+/// A message whose options are still to be read.
+fn message(header: &Neighbour<'_>, solicits: bool) -> Nd {
+    Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None, nonce: None }
 }
 
 /// A member's address is its alone (SPEC C.4, conflicts).

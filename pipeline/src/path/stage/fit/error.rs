@@ -8,43 +8,35 @@ use crate::base::reason::Cause;
 use crate::frame::build::{self, Addresses};
 use crate::frame::icmp6::REDIRECT;
 use crate::frame::ipv4::{ICMP, Ipv4};
-use crate::frame::ipv6::{Fragment, ICMP6, Ipv6};
+use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Upper};
 use crate::path::context::FrameContext;
-use crate::path::outbox::{LocalKind, Outbox};
-use crate::path::packet::Arrival;
+use crate::path::outbox::LocalKind;
+use crate::path::packet::Frame;
 use crate::path::packet::{Kind, Packet};
 use crate::plan::anycast::Anycast;
 use crate::table::bucket::Admitted;
 use crate::table::limits::Limits;
 
 /// Puts the error into the outbox, or says why there is none.
-pub(super) fn error(
-    arrival: &Arrival<'_>,
-    packet: &Packet,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<(), Cause> {
-    match packet.kind {
-        Kind::Ipv4 { .. } => fragmentation_needed(arrival, limits, outbox),
-        Kind::Ipv6 | Kind::Nd => packet_too_big(arrival, limits, outbox, context),
-        Kind::Arp => Err(Cause::PtbGroup),
+pub(super) fn error(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Cause> {
+    let frame = &packet.frame;
+    match &packet.kind {
+        Kind::Ipv4(ip) => fragmentation_needed(frame, ip, context),
+        Kind::Ipv6(ip, upper) => {
+            invoking6(upper)?;
+            packet_too_big(frame, ip, context)
+        }
+        Kind::Nd(ip, _) => packet_too_big(frame, ip, context), // neither an error nor a redirect
+        Kind::Arp(_) => Err(Cause::PtbGroup),
     }
 }
 
-fn packet_too_big(
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<(), Cause> {
-    let bridge = arrival.bridge;
-    let ip = Ipv6::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
-    invoking6(&ip)?;
+fn packet_too_big(frame: &Frame<'_>, ip: &Ipv6<'_>, context: &mut FrameContext<'_>) -> Result<(), Cause> {
+    let bridge = frame.bridge;
     if ip.src.is_unspecified() || ip.src.is_multicast() {
         return Err(Cause::PtbInvalidSrc); // RFC 4443 §2.4 e.6
     }
-    if ip.dst.is_multicast() || arrival.ether.dst.is_group() {
+    if ip.dst.is_multicast() || frame.ether.dst.is_group() {
         return Err(Cause::PtbGroup); // the filter refuses them first
     }
     if bridge.is_own(IpAddr::V6(ip.src)) {
@@ -54,7 +46,7 @@ fn packet_too_big(
         if !ip.dst.is_unicast_link_local() {
             return Err(Cause::PtbScope);
         }
-        bridge.link_local[arrival.side().index()]
+        bridge.link_local[frame.side().index()]
     } else {
         match bridge.anycast(ip.src) {
             Some(Anycast::Service) if bridge.rules.anycast.ptb => {}
@@ -70,18 +62,17 @@ fn packet_too_big(
     // inside the exchange each address is somebody's; outside, who has one address has its /64 (SPEC D.6)
     let inside = bridge.is_peering6(ip.src) || ip.src.is_unicast_link_local();
     let source = if inside { u128::from(ip.src) } else { u128::from(ip.src) >> 64 << 64 };
-    may_send(arrival, source, limits)?;
-    let mtu = bridge.rules.side(arrival.side().other()).mtu;
-    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
-    let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
-    build::packet_too_big(frame, &way, mtu, ip.packet);
+    may_send(frame, source, context.limits)?;
+    let mtu = bridge.rules.side(frame.side().other()).mtu;
+    let addresses = Addresses { to: frame.ether.src, from: bridge.own(frame.side()), src, dst: ip.src };
+    let error = context.outbox.put(frame.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
+    build::packet_too_big(error, &addresses, mtu, ip.packet);
     Ok(())
 }
 
 /// RFC 4443 §2.4 e.1 and e.2: no error about an error or a redirect, wherever in the header chain it is. The type of a later
 /// fragment cannot be known, and an error never exceeds 1280 bytes.
-fn invoking6(ip: &Ipv6<'_>) -> Result<(), Cause> {
-    let Some(upper) = ip.upper() else { return Err(Cause::PtbIcmpError) };
+fn invoking6(upper: &Upper<'_>) -> Result<(), Cause> {
     if upper.protocol != ICMP6 || upper.fragment == Fragment::Later {
         return Ok(());
     }
@@ -93,12 +84,11 @@ fn invoking6(ip: &Ipv6<'_>) -> Result<(), Cause> {
 }
 
 fn fragmentation_needed(
-    arrival: &Arrival<'_>,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
+    frame: &Frame<'_>,
+    ip: &Ipv4<'_>,
+    context: &mut FrameContext<'_>,
 ) -> Result<(), Cause> {
-    let bridge = arrival.bridge;
-    let ip = Ipv4::parse(arrival.ether.payload).map_err(|_| Cause::PtbInvalidSrc)?;
+    let bridge = frame.bridge;
     if ip.fragment_offset != 0 {
         return Err(Cause::PtbFragment); // RFC 1812 §4.3.2.7
     }
@@ -109,7 +99,7 @@ fn fragmentation_needed(
     if !ip.checksum_ok {
         return Err(Cause::PtbBadChecksum);
     }
-    if arrival.ether.dst.is_group() {
+    if frame.ether.dst.is_group() {
         return Err(Cause::PtbGroup);
     }
     if is_no_host(ip.src) {
@@ -120,11 +110,11 @@ fn fragmentation_needed(
     }
     let own = &bridge.rules.own;
     let src = own.icmp_source4.or(own.ipv4).ok_or(Cause::PtbNoSource)?;
-    may_send(arrival, ip.src.to_ipv6_mapped().into(), limits)?;
-    let mtu = bridge.rules.side(arrival.side().other()).mtu;
-    let way = Addresses { to: arrival.ether.src, from: bridge.own(arrival.side()), src, dst: ip.src };
-    let frame = outbox.put(arrival.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
-    build::fragmentation_needed(frame, &way, mtu, ip.packet);
+    may_send(frame, ip.src.to_ipv6_mapped().into(), context.limits)?;
+    let mtu = bridge.rules.side(frame.side().other()).mtu;
+    let addresses = Addresses { to: frame.ether.src, from: bridge.own(frame.side()), src, dst: ip.src };
+    let error = context.outbox.put(frame.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
+    build::fragmentation_needed(error, &addresses, mtu, ip.packet);
     Ok(())
 }
 
@@ -140,9 +130,9 @@ const RESERVE: u32 = 4;
 
 /// Limits that cannot starve anyone, apart from every other limit: of the source, of the MAC, of the side, tried in this
 /// order, and a refusal takes nothing anywhere (SPEC D.6).
-fn may_send(arrival: &Arrival<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
-    let Arrival { bridge, ether, now, .. } = *arrival;
-    let (mac, side) = (ether.src.as_u64(), arrival.side().index());
+fn may_send(frame: &Frame<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
+    let Frame { bridge, ether, now, .. } = *frame;
+    let (mac, side) = (ether.src.as_u64(), frame.side().index());
     let rates = &bridge.rules.mtu_errors;
     let pool = &bridge.tables.pools[side].mtu_errors;
     let shares = &mut limits.sides[side];

@@ -5,7 +5,7 @@ use crate::frame::build;
 use crate::frame::ether::ethertype;
 use crate::frame::ipv4::Ipv4;
 use crate::path::outbox::{LocalKind, Outbox};
-use crate::path::packet::Arrival;
+use crate::path::packet::Frame;
 
 /// More fragments follow.
 const MF: u16 = 0x2000;
@@ -16,8 +16,7 @@ const KEPT: u16 = 0xc000;
 const LONGEST: usize = 0xffff;
 
 /// Puts the packet's fragments for the egress side into the outbox: all of them, or `false` and none.
-pub(super) fn fragment(arrival: &Arrival<'_>, mtu: usize, outbox: &mut Outbox) -> bool {
-    let Ok(ip) = Ipv4::parse(arrival.ether.payload) else { return false };
+pub(super) fn fragment(frame: &Frame<'_>, ip: &Ipv4<'_>, mtu: usize, outbox: &mut Outbox) -> bool {
     // new checksums would make a damaged header whole; and offsets have 13 bits
     if !ip.checksum_ok || usize::from(ip.fragment_offset) * 8 + ip.packet.len() > LONGEST {
         return false;
@@ -25,31 +24,31 @@ pub(super) fn fragment(arrival: &Arrival<'_>, mtu: usize, outbox: &mut Outbox) -
     let header = &ip.packet[..ip.packet.len() - ip.payload.len()];
     let (later, later_len) = later_options(header);
     let flags = u16::from_be_bytes([header[6], header[7]]);
-    let at = At { side: arrival.side().other(), ..arrival.at };
+    let at = At { side: frame.side().other(), ..frame.at };
     let mut done = 0;
     while done < ip.payload.len() {
         let head = if done == 0 { header } else { &later[..later_len] };
         let room = (mtu - head.len()) & !7; // offsets count in units of 8 bytes
         let rest = ip.payload.len() - done;
         let length = if rest <= mtu - head.len() { rest } else { room };
-        let Some(frame) = outbox.put(at, LocalKind::Fragment) else {
+        let Some(out) = outbox.put(at, LocalKind::Fragment) else {
             outbox.clear(); // a fit that needs more fragments than there is room for
             return false;
         };
         let more = done + length < ip.payload.len() || flags & MF != 0;
         let offset = ip.fragment_offset + (done / 8) as u16;
-        frame.extend_from_slice(&arrival.ether.dst.bytes());
-        frame.extend_from_slice(&arrival.ether.src.bytes());
-        frame.extend_from_slice(&ethertype::IPV4.to_be_bytes());
-        let start = frame.len();
-        frame.extend_from_slice(head);
-        frame[start] = 0x40 | (head.len() / 4) as u8;
-        frame[start + 2..start + 4].copy_from_slice(&((head.len() + length) as u16).to_be_bytes());
+        out.extend_from_slice(&frame.ether.dst.bytes());
+        out.extend_from_slice(&frame.ether.src.bytes());
+        out.extend_from_slice(&ethertype::IPV4.to_be_bytes());
+        let start = out.len();
+        out.extend_from_slice(head);
+        out[start] = 0x40 | (head.len() / 4) as u8;
+        out[start + 2..start + 4].copy_from_slice(&((head.len() + length) as u16).to_be_bytes());
         let fragment = flags & KEPT | if more { MF } else { 0 } | offset;
-        frame[start + 6..start + 8].copy_from_slice(&fragment.to_be_bytes());
-        build::sum4(&mut frame[start..], 0, 10);
-        frame.extend_from_slice(&ip.payload[done..done + length]);
-        build::pad(frame);
+        out[start + 6..start + 8].copy_from_slice(&fragment.to_be_bytes());
+        build::sum4(&mut out[start..], 0, 10);
+        out.extend_from_slice(&ip.payload[done..done + length]);
+        build::pad(out);
         done += length;
     }
     true

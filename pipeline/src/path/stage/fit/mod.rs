@@ -5,10 +5,9 @@ mod error;
 mod fragment;
 
 use crate::base::reason::{Cause, Reason};
+use crate::frame::ipv4::Ipv4;
 use crate::path::context::FrameContext;
-use crate::path::outbox::Outbox;
-use crate::path::packet::{Arrival, Kind, Packet};
-use crate::table::limits::Limits;
+use crate::path::packet::{Kind, Packet};
 
 /// How a packet crosses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,43 +19,31 @@ pub enum Fit {
 }
 
 /// Holds a packet to the MTU of the side that it leaves on. Its length is by its own header, never the frame's
-/// (SPEC B.4).
+/// (docs/spec B.4).
 #[inline]
-pub fn fit(
-    arrival: &Arrival<'_>,
-    packet: &Packet,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Fit, Reason> {
-    let rules = &arrival.bridge.rules;
-    let carried = arrival.ether.payload.len();
-    let egress = usize::from(rules.side(arrival.side().other()).mtu);
-    if carried > usize::from(rules.side(arrival.side()).mtu) {
+pub fn fit(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Fit, Reason> {
+    let frame = &packet.frame;
+    let rules = &frame.bridge.rules;
+    let carried = frame.ether.payload.len();
+    let egress = usize::from(rules.side(frame.side().other()).mtu);
+    if carried > usize::from(rules.side(frame.side()).mtu) {
         context.cause(Cause::OverIngressMtu); // the sender breaks its own side's rule, but what fits passes
     }
     if carried <= egress {
         return Ok(Fit::Whole);
     }
-    too_long(arrival, packet, egress, limits, outbox, context)
+    too_long(packet, egress, context)
 }
 
 #[cold]
-fn too_long(
-    arrival: &Arrival<'_>,
-    packet: &Packet,
-    egress: usize,
-    limits: &mut Limits,
-    outbox: &mut Outbox,
-    context: &mut FrameContext<'_>,
-) -> Result<Fit, Reason> {
+fn too_long(packet: &Packet<'_>, egress: usize, context: &mut FrameContext<'_>) -> Result<Fit, Reason> {
     if packet.len <= egress {
         return Err(Reason::FrameTooLong);
     }
-    match packet.kind {
-        Kind::Ipv4 { df: false } => {
-            let fragments = arrival.bridge.rules.side(arrival.side().other()).fragment;
-            if fragments && fragment::fragment(arrival, egress, outbox) {
+    match &packet.kind {
+        Kind::Ipv4(ip @ Ipv4 { df: false, .. }) => {
+            let fragments = packet.frame.bridge.rules.side(packet.frame.side().other()).fragment;
+            if fragments && fragment::fragment(&packet.frame, ip, egress, context.outbox) {
                 context.cause(Cause::Fragmented);
                 return Ok(Fit::Fragments);
             }
@@ -64,7 +51,7 @@ fn too_long(
             Err(Reason::TooBigV4Nodf)
         }
         _ => {
-            let cause = match error::error(arrival, packet, limits, outbox, context) {
+            let cause = match error::error(packet, context) {
                 Ok(()) => Cause::PtbSent,
                 Err(cause) => cause,
             };

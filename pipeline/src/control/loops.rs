@@ -1,0 +1,131 @@
+//! Loops: probes in-band, as an exchange passes nothing else, and flooding held while they come back across the bridge
+//! (docs/spec B.1).
+
+use std::time::Duration;
+
+use rules::Side;
+
+use super::effects::Effects;
+use crate::base::event::{Event, EventKind};
+use crate::base::time::Time;
+use crate::base::{At, BridgeId};
+use crate::frame::build;
+use crate::frame::nonce::{self, Nonce};
+use crate::path::control_queue::ReturnedProbe;
+use crate::path::outbox::{LocalFrame, LocalKind};
+use crate::plan::bridge::BridgePlan;
+use crate::table::hold::OwnAddress;
+
+/// Intervals in a row in which a probe crosses that make a loop, and clean ones that end it.
+const IN_A_ROW: u32 = 3;
+/// The hold doubles with each loop after the last up to this.
+const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
+
+/// Loop probes of one bridge.
+#[derive(Debug, Default)]
+pub(super) struct Loops {
+    next: Option<Time>,
+    number: u64,
+    /// The last two intervals' nonces, by side: a probe may come back after the next was sent.
+    sent: [[Nonce; 2]; 2],
+    /// A probe crossed in this interval.
+    crossed: bool,
+    dirty: u32,
+    clean: u32,
+    held: Option<Time>,
+    holds: u32,
+}
+
+impl Loops {
+    /// A frame of our own came back. Only a probe of the last two intervals counts: whoever replays an older one proves
+    /// nothing.
+    pub(super) fn returned(&mut self, bridge: &BridgePlan, probe: &ReturnedProbe, effects: &mut Effects) {
+        let detection = bridge.nonces.contains(&probe.nonce);
+        let ours = self.sent[probe.sent.index()].contains(&probe.nonce);
+        let mac = bridge.own(probe.sent);
+        let kind = match (ours, probe.sent == probe.at.side) {
+            // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
+            _ if detection => EventKind::LoopSuspected,
+            (true, true) => EventKind::ProbeReflected,
+            (true, false) => {
+                self.crossed = true;
+                EventKind::LoopSuspected
+            }
+            (false, true) => EventKind::Reflected,
+            (false, false) => EventKind::LoopSuspected,
+        };
+        effects.event(Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac });
+    }
+
+    /// Sends the probes that are due, and concludes from what came back.
+    pub(super) fn tick(
+        &mut self,
+        id: BridgeId,
+        bridge: &BridgePlan,
+        seed: u64,
+        now: Time,
+        effects: &mut Effects,
+    ) {
+        let Some(interval) = bridge.rules.loops.probe else {
+            if self.held.take().is_some() {
+                bridge.tables.hold.hold_flooding(false); // the operator knows better
+            }
+            return;
+        };
+        if self.next.is_some_and(|next| now < next) {
+            return;
+        }
+        if self.next.is_some() {
+            self.conclude(id, bridge, interval, now, effects);
+        }
+        self.next = Some(now.after(interval));
+        self.number += 1;
+        for side in Side::BOTH {
+            let mac = bridge.own(side);
+            let nonce = nonce::keyed(seed, mac, self.number);
+            let sent = &mut self.sent[side.index()];
+            *sent = [nonce, sent[0]];
+            let mut bytes = Vec::new();
+            match bridge.rules.own.ipv4.filter(|_| bridge.tables.hold.has(OwnAddress::V4)) {
+                Some(address) => build::arp_announcement(&mut bytes, mac, address, Some(nonce)),
+                None => build::dad(&mut bytes, mac, bridge.link_local[side.index()], nonce),
+            }
+            effects.send.push(LocalFrame { at: At { bridge: id, side }, kind: LocalKind::Probe, bytes });
+        }
+    }
+
+    /// Three intervals in a row with a probe across: held. Three clean ones once the hold is over: healed.
+    fn conclude(
+        &mut self,
+        id: BridgeId,
+        bridge: &BridgePlan,
+        interval: Duration,
+        now: Time,
+        effects: &mut Effects,
+    ) {
+        let crossed = std::mem::take(&mut self.crossed);
+        (self.dirty, self.clean) = if crossed { (self.dirty + 1, 0) } else { (0, self.clean + 1) };
+        let at = At { bridge: id, side: Side::Second };
+        let port = bridge.rules.side(at.side).port;
+        let event = |kind| Event { time: now, port, at: Some(at), kind, mac: bridge.own(at.side) };
+        match self.held {
+            None if self.dirty >= IN_A_ROW => {
+                let first = bridge.rules.loops.hold;
+                let hold = first.saturating_mul(1 << self.holds.min(16)).min(LONGEST_HOLD.max(first));
+                self.held = Some(now.after(hold));
+                self.holds += 1;
+                bridge.tables.hold.hold_flooding(true);
+                effects.event(event(EventKind::LoopHeld));
+            }
+            Some(until) if now >= until && self.clean >= IN_A_ROW => {
+                self.held = None;
+                self.clean = 0; // whether it stays away shows from here on
+                bridge.tables.hold.hold_flooding(false);
+                effects.event(event(EventKind::LoopHealed));
+            }
+            // a loop that stayed away as long as the longest hold is a new one
+            None if interval.saturating_mul(self.clean) >= LONGEST_HOLD => self.holds = 0,
+            _ => {}
+        }
+    }
+}

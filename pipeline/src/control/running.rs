@@ -1,0 +1,25 @@
+//! The running bridge: what signals, questions and timers act on.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::hardware::Hardware;
+use super::plane::ControlPlane;
+use super::workers::Workers;
+
+/// The running bridge, as the control thread sees it.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Where the rules are read.
+    pub(super) file: PathBuf,
+    /// The rules in force, as they were read.
+    pub(super) text: String,
+    /// The workers.
+    pub(super) workers: Workers,
+    /// The ports.
+    pub(super) hardware: Box<dyn Hardware>,
+    /// What the bridge concludes.
+    pub(super) plane: ControlPlane,
+    /// When it came up.
+    pub(super) started: Instant,
+}

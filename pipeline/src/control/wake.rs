@@ -1,0 +1,16 @@
+//! What wakes the control thread.
+
+use std::sync::mpsc;
+
+use super::status::Question;
+
+/// What wakes the control thread.
+#[derive(Debug)]
+pub(super) enum Wake {
+    /// SIGHUP.
+    Reload,
+    /// SIGTERM or SIGINT, by its name.
+    Stop(&'static str),
+    /// Somebody asks through the socket; the answer goes to the sender.
+    Ask(Question, mpsc::Sender<String>),
+}

@@ -1,4 +1,4 @@
-//! SPEC C.4: what the bridge learns of addresses, from whom it believes it, and for how long.
+//! docs/spec C.4: what the bridge learns of addresses, from whom it believes it, and for how long.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! F.3 and F.4: what the bridge answers on behalf of members, with the owner's MAC, and what it leaves to them.
+//! docs/spec C.4, C.6, F.3 and F.4: what the bridge answers on behalf of members, with the owner's MAC, and what it leaves
+//! to them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! D.4 rows 9 to 13: which sources are anycast, by configuration and prefix length, and how the operator hears of it.
+//! docs/spec D.4, rows 9 to 13: which sources are anycast, by configuration and prefix length, and how the operator hears of
+//! it.
 
 use std::time::Duration;
 

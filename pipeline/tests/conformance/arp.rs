@@ -1,4 +1,4 @@
-//! SPEC F.3, F65 to F80 (forward only), and C.6: ARP of the exchange, each station for itself.
+//! docs/spec F.3, F65 to F80 (forward only), and C.6: ARP of the exchange, each station for itself.
 
 use crate::frames::*;
 use crate::harness::*;

@@ -1,4 +1,5 @@
-//! F194: a bridge that drains lets no BGP between peering addresses through, so that sessions move elsewhere, and all else.
+//! docs/spec F194: a bridge that drains lets no BGP between peering addresses through, so that sessions move elsewhere, and
+//! all else.
 
 use crate::frames::*;
 use crate::harness::*;

@@ -1,4 +1,5 @@
-//! `fragment: true`: IPv4 packets without DF that do not fit leave in fragments, by RFC 791 §3.2 to the bit; and what does not.
+//! docs/spec D.3, `fragment: true`: IPv4 packets without DF that do not fit leave in fragments, by RFC 791 §3.2 to the bit;
+//! and what does not.
 
 use proptest::prelude::*;
 use rules::Rules;

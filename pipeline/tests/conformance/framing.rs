@@ -1,4 +1,4 @@
-//! F.1: Ethernet II, VLAN tags, and IP headers that agree with their frame.
+//! docs/spec F.1: Ethernet II, VLAN tags, and IP headers that agree with their frame.
 
 use crate::frames::*;
 use crate::harness::*;

@@ -12,12 +12,12 @@ use rules::{Mac, Side};
 
 use crate::oracle::sound;
 
-/// Side M of the SPEC's notation: VLAN 10.
+/// Side M of the notation of docs/spec F: VLAN 10.
 pub const M: Side = Side::First;
 /// Side W: VLAN 20.
 pub const W: Side = Side::Second;
 
-/// C0 of SPEC F, as YAML: to be changed by [`Config::with`].
+/// C0 of docs/spec F, as YAML: to be changed by [`Config::with`].
 pub const C0: &str = r#"
 version: 1
 ports:

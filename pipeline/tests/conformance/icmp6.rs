@@ -1,4 +1,4 @@
-//! SPEC F.5, F133 to F143 and E: ICMPv6 between hosts passes, what belongs on one link does not.
+//! docs/spec F.5, F133 to F143 and E: ICMPv6 between hosts passes, what belongs on one link does not.
 
 use crate::frames::*;
 use crate::harness::*;
@@ -115,7 +115,7 @@ fn f137_only_proper_listener_discovery_is_let() {
     bench.drops(M, &mld(GROUP_1, ("fe80::a", "ff02::1"), 1, &message(128)), "l3_multicast");
 }
 
-/// SPEC E, by the rule of thumb below its table and F138.
+/// docs/spec E, by the rule of thumb below its table and F138.
 fn verdict(kind: u8) -> Option<&'static str> {
     match kind {
         127 | 255 | 138..=142 | 148..=153 => Some("icmp6_type"),

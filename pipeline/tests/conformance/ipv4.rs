@@ -1,4 +1,4 @@
-//! SPEC F.3, F57 to F64: IPv4 between hosts, impossible addresses, ICMP and DHCP of one link.
+//! docs/spec F.3, F57 to F64: IPv4 between hosts, impossible addresses, ICMP and DHCP of one link.
 
 use crate::frames::*;
 use crate::harness::*;

@@ -1,4 +1,4 @@
-//! SPEC F.5, F144 to F148 and C.5: fragments, header chains, addresses that cannot be, DHCPv6.
+//! docs/spec F.5, F144 to F148 and C.5: fragments, header chains, addresses that cannot be, DHCPv6.
 
 use crate::frames::*;
 use crate::harness::*;
@@ -118,7 +118,7 @@ fn f145_first_fragment_that_ends_inside_its_headers() {
 
 #[test]
 fn f145_first_fragment_without_its_upper_layer() {
-    // SPEC C.5: dropped where the first fragment lacks the upper-layer header (RFC 7112 §5); else DHCPv6 between
+    // docs/spec C.5: dropped where the first fragment lacks the upper-layer header (RFC 7112 §5); else DHCPv6 between
     // the exchange's addresses passes with its ports in the second fragment
     let mut bench = Config::c0().bench();
     let options = [UDP, 0, 1, 4, 0, 0, 0, 0];

@@ -1,5 +1,5 @@
-//! SPEC B.1, F34 to F36: loops are found by our own probes, hold flooding alone, and heal. No frame that we did not just
-//! send holds anything.
+//! docs/spec B.1, F34 to F36: loops are found by our own probes, hold flooding alone, and heal. No frame that we did not
+//! just send holds anything.
 
 use std::time::Duration;
 

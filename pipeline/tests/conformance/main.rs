@@ -1,5 +1,5 @@
-//! SPEC section F, row by row: exact frames in and out of the bridge, on a clock of the tests' own. Tests are named by
-//! their row. The books are checked after every frame.
+//! docs/spec F, row by row: exact frames in and out of the bridge, on a clock of the tests' own. Tests are named by their
+//! row (`scripts/spec` fills in which), or by the section that they prove. The books are checked after every frame.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! F.6, as far as it concerns what does not cross: the egress side's MTU, to the byte.
+//! docs/spec F.6, as far as it concerns what does not cross: the egress side's MTU, to the byte.
 
 use crate::frames::*;
 use crate::harness::*;

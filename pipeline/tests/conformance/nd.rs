@@ -1,4 +1,4 @@
-//! SPEC F.4, F90 to F127 as far as they forward or drop, and C.2, C.3, C.5: neighbour discovery is what it must be, or
+//! docs/spec F.4, F90 to F127 as far as they forward or drop, and C.2, C.3, C.5: neighbour discovery is what it must be, or
 //! does not cross.
 
 use crate::frames::*;

@@ -1,4 +1,4 @@
-//! SPEC C.4: what the bridge learns of addresses, from whom it believes it, and for how long.
+//! docs/spec C.4: what the bridge learns of addresses, from whom it believes it, and for how long.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ fn advertisement_without_its_address_teaches_nothing() {
 }
 
 #[test]
-fn virtual_mac_inside_is_believed_where_it_is_listed() {
+fn f78_virtual_mac_inside_is_believed_where_it_is_listed() {
     let master = |sha| ether(BROADCAST, C, 0x0806, &arp(1, sha, IP4_C, [0; 6], IP4_C));
     let mut bench = c0().bench();
     bench.passes(M, &master(VRRP4));
@@ -194,7 +194,7 @@ fn f128_second_advertisement_of_an_address_is_a_conflict() {
 }
 
 #[test]
-fn contested_address_is_not_answered_for_until_one_has_been_alone_for_a_minute() {
+fn f89_f128_contested_address_is_not_answered_for_until_one_has_been_alone_for_a_minute() {
     let mut bench = ca().bench();
     let asks = who_has6(A, IP_A, IP_C);
     bench.passes(W, &claims6(B, IP_C));

@@ -1,6 +1,6 @@
-//! A naive opinion of what must not cross, written from SPEC and apart from the path: slow, and with its own parsers. It
-//! allows more than the path does; what it refuses, nobody may ever see on the other side, nor draw a reply with. And what
-//! a frame of the bridge's own must be like, whatever draws it.
+//! A naive opinion of what must not cross, written from docs/spec and apart from the path: slow, and with its own parsers.
+//! It allows more than the path does; what it refuses, nobody may ever see on the other side, nor draw a reply with. And
+//! what a frame of the bridge's own must be like, whatever draws it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

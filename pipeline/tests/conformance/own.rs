@@ -1,5 +1,5 @@
-//! The bridge's own presence (SPEC D.5): its addresses answer on each side with that side's MAC, and are defended; nothing
-//! else that is sent to it goes anywhere.
+//! The bridge's own presence (docs/spec D.5): its addresses answer on each side with that side's MAC, and are defended;
+//! nothing else that is sent to it goes anywhere.
 
 use std::time::Duration;
 
@@ -361,7 +361,7 @@ fn without_addresses_of_its_own_the_bridge_answers_for_none() {
     assert_eq!(bench.exchange(M, &who_has6(A, "fe80::a", LL_M)).outcome, "answered");
 }
 
-// Duplicate address detection of our own (F.6, also decided)
+// Duplicate address detection of our own (docs/spec D.5)
 
 /// What the bridge looks with for duplicates of its IPv4 address.
 fn probe(own: [u8; 6]) -> Vec<u8> {

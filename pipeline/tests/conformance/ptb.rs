@@ -1,4 +1,5 @@
-//! F.6: Packet Too Big and Fragmentation Needed, byte for byte; every row of D.4; whom they come from (D.5); their limits (D.6).
+//! docs/spec F.6: Packet Too Big and Fragmentation Needed, byte for byte (D.2, D.3); every row of D.4; whom they come from
+//! (D.5); their limits (D.6).
 
 use std::time::Duration;
 
@@ -46,14 +47,14 @@ fn long4(protocol: u8, start: &[u8]) -> Vec<u8> {
     ether(B, A, 0x0800, &ipv4("192.0.2.1", "198.51.100.2", protocol, &payload))
 }
 
-/// The Packet Too Big that a frame should draw, by D.2.
+/// The Packet Too Big that a frame should draw, by docs/spec D.2.
 fn packet_too_big(own_mac: [u8; 6], own: &str, mtu: u32, frame: &[u8]) -> Vec<u8> {
     let src = std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&frame[22..38]).unwrap()).to_string();
     let message = [&[2, 0, 0, 0][..], &mtu.to_be_bytes(), &frame[14..14 + 1232]].concat();
     ether(frame[6..12].try_into().unwrap(), own_mac, 0x86dd, &icmp6(own, &src, 64, &message))
 }
 
-/// The Fragmentation Needed that a frame should draw, by D.3.
+/// The Fragmentation Needed that a frame should draw, by docs/spec D.3.
 fn fragmentation_needed(own: &str, tos: u8, mtu: u16, frame: &[u8]) -> Vec<u8> {
     let src = std::net::Ipv4Addr::from(<[u8; 4]>::try_from(&frame[26..30]).unwrap()).to_string();
     let mut message = [&[3, 4, 0, 0, 0, 0][..], &mtu.to_be_bytes(), &frame[14..14 + 548]].concat();

@@ -1,4 +1,4 @@
-//! DESIGN 1.1: a frame is forwarded when the transmit queue took it.
+//! Law 1 of docs/ARCHITECTURE.md: a frame is forwarded when the transmit queue took it.
 
 use pipeline::io::mem::Packet;
 

@@ -1,4 +1,4 @@
-//! F51, F52 and DESIGN 1.4: a reload changes the rules at once and nothing that was learned.
+//! docs/spec F51, F52, and law 4 of docs/ARCHITECTURE.md: a reload changes the rules at once and nothing that was learned.
 
 use std::time::Duration;
 

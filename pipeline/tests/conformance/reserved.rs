@@ -1,4 +1,4 @@
-//! F.2: group addresses that no bridge forwards, sources that no station has, and the bridge's own MACs.
+//! docs/spec B.1, B.3 and F.2: group addresses that no bridge forwards, sources that no station has, and the bridge's own MACs.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn bpdu(dst: [u8; 6], src: [u8; 6]) -> Vec<u8> {
     ether(dst, src, 38, &[&[0x42, 0x42, 0x03][..], &[0; 35]].concat())
 }
 
-/// Reserved destinations and what they are called, from the lists of SPEC B.3.
+/// Reserved destinations and what they are called, from the lists of docs/spec B.3.
 fn lists() -> Vec<([u8; 6], &'static str)> {
     let reserved = (0x01..=0x0f).chain(0x20..=0x3f).map(|low| (0x0180_c200_0000 + low, "l2_reserved"));
     let vendors = [0x00e0_2b00_0000, 0x00e0_2b00_0004, 0x00e0_2b00_0006, 0x0100_0c00_0000, 0x0100_0ccc_cccc]
@@ -255,7 +255,7 @@ fn nothing_is_held(bench: &mut Bench) {
 fn f37_a_frame_for_us_is_neither_routed_nor_forwarded() {
     for (side, src) in [(M, A), (W, B)] {
         let mut bench = Config::c0().bench();
-        // the other side's MAC too (F.6, also decided)
+        // the other side's MAC too (docs/spec D.5)
         for dst in [MAC_M, MAC_W] {
             bench.drops(side, &unicast(dst, src), "to_us_not_ours");
             bench.drops(side, &unicast6(dst, src), "to_us_not_ours");

@@ -1,4 +1,4 @@
-//! F.2: which station is on which side. Members, learning, moves, flapping, capacity, ageing.
+//! docs/spec B.2 and F.2: which station is on which side. Members, learning, moves, flapping, capacity, ageing.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! F.7: storms of broadcast and multicast are held by side and by source, and hold nobody else up.
+//! docs/spec F.7: storms of broadcast and multicast are held by side and by source, and hold nobody else up.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! B.4: sides with no tag, one or two, and what becomes of a frame between them; both VLANs on one trunk; several bridges
-//! in one process.
+//! docs/spec B.4: sides with no tag, one or two, and what becomes of a frame between them; both VLANs on one trunk; several
+//! bridges in one process.
 
 use crate::frames::*;
 use crate::harness::*;

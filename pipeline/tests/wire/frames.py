@@ -1,5 +1,5 @@
-"""Frames and rules in the notation of the conformance table (SPEC F): sides M (`mud`, VID 10) and W (`wix`, VID 20), routers
-A on M and B on W."""
+"""Frames and rules in the notation of the conformance table (docs/spec F): sides M (`mud`, VID 10) and W (`wix`, VID 20),
+routers A on M and B on W."""
 
 import copy
 import ipaddress
@@ -146,13 +146,13 @@ OWN_ND = {octets(mac): [packed(OWN["ipv6"]), packed(address)] for mac, address i
 
 
 def fragmentation_needed(frame, mtu):
-    """What the bridge tells a, on its side M, about a packet that is larger than the MTU of side W (SPEC D.3)."""
+    """What the bridge tells a, on its side M, about a packet that is larger than the MTU of side W (docs/spec D.3)."""
     error = IP(src=OWN["ipv4"], dst=A4, tos=0xC0, id=0, ttl=64) / ICMP(type=3, code=4, nexthopmtu=mtu)
     return bytes(Ether(src=MAC_M, dst=A) / error / frame[14 : 14 + 548])
 
 
 def packet_too_big(frame, mtu):
-    """As `fragmentation_needed`, over IPv6 (SPEC D.2)."""
+    """As `fragmentation_needed`, over IPv6 (docs/spec D.2)."""
     error = IPv6(src=OWN["ipv6"], dst=A6, hlim=64) / ICMPv6PacketTooBig(mtu=mtu)
     return bytes(Ether(src=MAC_M, dst=A) / error / frame[14 : 14 + 1232])
 

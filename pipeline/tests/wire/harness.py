@@ -335,7 +335,7 @@ class Sluice:
 
 
 def balance(books):
-    """Every frame has one outcome, by the numbers and not only by the bridge's own word (DESIGN 1.1)."""
+    """Every frame has one outcome, by the numbers and not only by the bridge's own word (law 1 of docs/ARCHITECTURE.md)."""
     assert books["unaccounted"] == 0, books
     for name, side in books["sides"].items():
         assert side["received"] == side["forwarded"] + side["answered"] + sum(side["dropped"].values()), (name, side)

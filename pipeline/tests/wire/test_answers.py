@@ -1,5 +1,5 @@
 """Address resolution through the bridge and by it, duplicate address detection across it, and its own addresses: what real
-Linux hosts and their tools make of it (SPEC C, F34 to F36, F65 to F141)."""
+Linux hosts and their tools make of it (docs/spec C, F34 to F36, F65 to F141)."""
 
 import json
 import os

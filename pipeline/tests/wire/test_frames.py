@@ -110,7 +110,7 @@ def test_the_operator_is_told_once_who_does_what_nobody_should(lab, frame, event
 
 
 def test_a_broadcast_storm_is_held_and_unicast_is_not(lab):
-    """SPEC F191: what one source may send at once, and not much more."""
+    """docs/spec F191: what one source may send at once, and not much more."""
     bench = Bench(lab, {"vlan": 10}, {"vlan": 20}, storm={"mac": {"rate": "1/s", "burst": 30}})
     began = time.monotonic()
     crossed = bench.through(*[tagged(frames.arp(), 10)] * 500)

@@ -100,14 +100,14 @@ def test_a_tcp_stream_arrives_whole(lab, address):
 
 
 def test_what_hosts_say_unasked_is_refused(lab):
-    """Linux tells routers of its groups and looks for routers: none of that is the exchange's business (SPEC E)."""
+    """Linux tells routers of its groups and looks for routers: none of that is the exchange's business (docs/spec E)."""
     a, _, sluice = on_taps(lab)
     a.reaches(B6)
     until(lambda: all("icmp6_mld" in sluice.dropped(side) for side in ("mud", "wix")), lambda: sluice.ask("counters"))
 
 
 def test_hosts_that_change_sides_are_found_again(lab):
-    """The migration that the bridge is for: routers re-homed from one VLAN to the other (SPEC F44, F45)."""
+    """The migration that the bridge is for: routers re-homed from one VLAN to the other (docs/spec F44, F45)."""
     a, b, sluice = on_taps(lab, make=rules, macs={"move_guard": "100ms"})
     a.reaches(B4)
     both = [(a, "access0", "access1", A, [f"{A4}/23", f"{A6}/64"]), (b, "access1", "access0", B, [f"{B4}/23", f"{B6}/64"])]

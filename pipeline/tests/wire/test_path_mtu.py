@@ -1,5 +1,5 @@
 """Path MTU discovery through the bridge: only its wix side is smaller, and real Linux hosts learn so from what it tells them
-(SPEC D)."""
+(docs/spec D)."""
 
 import contextlib
 import itertools

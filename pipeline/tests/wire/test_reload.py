@@ -41,7 +41,7 @@ def test_a_good_file_takes_effect_and_its_changes_are_logged(bench):
 
 
 def test_a_pin_that_moves_to_the_other_side_counts_from_that_moment(bench):
-    """SPEC F52."""
+    """docs/spec F52."""
     passes(bench)
     moved = [{**member, "side": side} for member, side in zip(MEMBERS, ("wix", "mud"))]
     bench.sluice.reload(changed(bench.rules, *BRIDGE, "members", to=moved))

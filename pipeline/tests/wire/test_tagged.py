@@ -41,7 +41,7 @@ def test_hosts_reach_each_other_from_vlan_10_to_vlan_20(lab):
 
 
 def test_hosts_reach_each_other_through_both_vlans_of_one_trunk(lab):
-    """The bridge on a stick: what comes in by VLAN 10 leaves by VLAN 20 of the same port (SPEC F10)."""
+    """The bridge on a stick: what comes in by VLAN 10 leaves by VLAN 20 of the same port (docs/spec F10)."""
     a, b = routers(lab)
     trunk = Memif(lab, "trunk")
     on_a_stick = strict({"trunk0": trunk.end("server")}, {"port": "trunk0", "vlan": 10}, {"port": "trunk0", "vlan": 20})

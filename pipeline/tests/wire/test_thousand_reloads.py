@@ -1,4 +1,4 @@
-"""A thousand reloads during traffic: not one frame lost, no memory kept (DESIGN 1.4)."""
+"""A thousand reloads during traffic: not one frame lost, no memory kept (law 4 of docs/ARCHITECTURE.md)."""
 
 import pytest
 

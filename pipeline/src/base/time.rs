@@ -1,4 +1,4 @@
-//! The one clock (DESIGN 1.5): nanoseconds that the caller of the path brings along with a burst.
+//! The one clock (law 5): nanoseconds that the caller of the path brings along with a burst.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Reload (DESIGN 1.4): the file is read and checked whole before anything changes, and a bad one changes nothing.
+//! Reload (law 4): the file is read and checked whole before anything changes, and a bad one changes nothing.
 
 use std::time::Instant;
 

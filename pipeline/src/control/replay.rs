@@ -1,5 +1,5 @@
 //! The bridge over captures: the same worker and the same stages on the captures' clock, with ports in memory. One frame
-//! a burst, one worker, fixed hash keys: the same input always gives the same output (DESIGN 1.5).
+//! a burst, one worker, fixed hash keys: the same input always gives the same output (law 5).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -31,7 +31,7 @@ pub trait Buffer {
 }
 
 /// Turns a frame of one side's tags into one of the other's, in place. Priority bits are kept, also into an added tag; a
-/// frame that loses a tag is padded to 60 bytes again, and none is otherwise padded or trimmed (SPEC B.4).
+/// frame that loses a tag is padded to 60 bytes again, and none is otherwise padded or trimmed (docs/spec B.4).
 ///
 /// `false` where the buffer has no room; the frame is then unusable.
 #[inline]
@@ -68,7 +68,7 @@ pub fn priority(frame: &[u8], tags: Tags) -> u16 {
 fn set_vid(bytes: &mut [u8], depth: usize, vid: Vid) {
     let at = MACS + TAG * depth + 2;
     if let Some(tci) = bytes.get_mut(at..at + 2) {
-        // PCP and DEI are the sender's: a bridge keeps them (SPEC B.4)
+        // PCP and DEI are the sender's: a bridge keeps them (docs/spec B.4)
         let kept = u16::from_be_bytes([tci[0], tci[1]]) & 0xf000;
         tci.copy_from_slice(&(kept | vid.get()).to_be_bytes());
     }

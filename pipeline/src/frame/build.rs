@@ -1,5 +1,5 @@
 //! The frames that the bridge sends itself: untagged, padded to 60 bytes; the egress side's tags are added on sending.
-//! Byte for byte as SPEC C.4, C.6, D.2 and D.3.
+//! Byte for byte as docs/spec C.4, C.6, D.2 and D.3.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +13,7 @@ use super::ipv4::ICMP;
 use super::ipv6::ICMP6;
 use super::nonce::Nonce;
 
-/// Hop limit and TTL of errors and echo replies (SPEC D.2).
+/// Hop limit and TTL of errors and echo replies (docs/spec D.2).
 const TTL: u8 = 64;
 /// Neighbour discovery's hop limit (RFC 4861 §4).
 const ND_HOPS: u8 = 255;
@@ -50,7 +50,7 @@ fn arp(frame: &mut Vec<u8>, dst: Mac, src: Mac, op: u16, arp: &Arp, tha: Mac) {
     frame.extend_from_slice(&arp.tpa.octets());
 }
 
-/// The reply to an ARP request, as `owner` of the address would send it: G6; to a probe its target is 0.0.0.0, G7.
+/// The reply to an ARP request, as `owner` of the address would send it (golden G6); to a probe its target is 0.0.0.0 (golden G7).
 pub fn arp_reply(frame: &mut Vec<u8>, request: &Arp, owner: Mac) {
     let reply = Arp { op: arp::REPLY, sha: owner, spa: request.tpa, tpa: request.spa };
     arp(frame, request.sha, owner, arp::REPLY, &reply, request.sha);
@@ -104,7 +104,7 @@ pub struct Advertisement {
     pub flags: u8,
 }
 
-/// A neighbour advertisement: G2, G4.
+/// A neighbour advertisement (golden G2, G4).
 pub fn advertisement(frame: &mut Vec<u8>, na: &Advertisement) {
     ether(frame, na.to.0, na.owner, ethertype::IPV6);
     ipv6(frame, na.target, na.to.1, ND_HOPS, 32);
@@ -140,7 +140,7 @@ pub struct Addresses<A> {
     pub dst: A,
 }
 
-/// Packet Too Big (SPEC D.2), quoting as much as keeps it within 1280 bytes.
+/// Packet Too Big (docs/spec D.2), quoting as much as keeps it within 1280 bytes.
 pub fn packet_too_big(frame: &mut Vec<u8>, way: &Addresses<Ipv6Addr>, mtu: u16, invoking: &[u8]) {
     let quote = &invoking[..invoking.len().min(MOST_ERROR6 - HEADER6 - ERROR)];
     let length = ERROR + quote.len();
@@ -153,7 +153,7 @@ pub fn packet_too_big(frame: &mut Vec<u8>, way: &Addresses<Ipv6Addr>, mtu: u16, 
     pad(frame);
 }
 
-/// Destination Unreachable, Fragmentation Needed (SPEC D.3), quoting as much as fits in 576 bytes.
+/// Destination Unreachable, Fragmentation Needed (docs/spec D.3), quoting as much as fits in 576 bytes.
 pub fn fragmentation_needed(frame: &mut Vec<u8>, way: &Addresses<Ipv4Addr>, mtu: u16, invoking: &[u8]) {
     /// Precedence 6, internetwork control; the TOS bits are the invoking packet's (RFC 1812 §4.3.2.5).
     const INTERNETWORK_CONTROL: u8 = 0xc0;

@@ -19,7 +19,7 @@ const MOBILITY: u8 = 135;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
-/// How far the chain is followed: an upper layer beyond is out of reach (SPEC C.5).
+/// How far the chain is followed: an upper layer beyond is out of reach (docs/spec C.5).
 const REACH: usize = 256;
 const MOST_HEADERS: usize = 8;
 

@@ -1,4 +1,4 @@
-//! What tells our own probes apart from all else: the nonce that they carry (SPEC B.1, RFC 7527).
+//! What tells our own probes apart from all else: the nonce that they carry (docs/spec B.1, RFC 7527).
 
 use std::hash::{DefaultHasher, Hasher};
 

@@ -1,4 +1,4 @@
-//! The books: what became of every frame (DESIGN 1.1). Each worker writes its own, plainly; the control thread sees
+//! The books: what became of every frame (law 1). Each worker writes its own, plainly; the control thread sees
 //! copies taken between two bursts, so they always balance.
 
 use std::ops::AddAssign;
@@ -127,7 +127,7 @@ impl Books {
         side.received_bytes += bytes as u64;
     }
 
-    /// All that does not add up, over every law of DESIGN 1.1: must be 0.
+    /// All that does not add up, over every law of law 1: must be 0.
     pub fn unaccounted(&self) -> u64 {
         let sides = || self.sides.iter().flatten();
         let total = |count: fn(&SideBooks) -> u64| sides().map(count).sum::<u64>() as i64;

@@ -200,7 +200,7 @@ impl Direction<'_> {
         }
         if L3 == TAGGED {
             let place: &mut [u8; SEEN] = bytes.first_chunk_mut()?;
-            // PCP and DEI are the sender's: a bridge keeps them (SPEC B.4)
+            // PCP and DEI are the sender's: a bridge keeps them (docs/spec B.4)
             let tci = u16::from_ne_bytes([place[14], place[15]]) & PRIORITY | rules.vid;
             [place[14], place[15]] = tci.to_ne_bytes();
         }
@@ -234,7 +234,7 @@ impl Direction<'_> {
 const IPV4: u16 = ethertype::IPV4.to_be();
 const IPV6: u16 = ethertype::IPV6.to_be();
 
-/// EDP and EAPS are no group addresses, and reserved all the same (SPEC B.3).
+/// EDP and EAPS are no group addresses, and reserved all the same (docs/spec B.3).
 const EXTREME: u64 = 0x00_e02b_0000;
 
 /// No options, no fragment, whole, its checksum right, from and to hosts, TCP, UDP or ESP and nobody's DHCP.

@@ -176,7 +176,7 @@ fn admitted<'a>(plan: &Plan, port: usize, frame: &'a impl Buffer) -> Result<(At,
 }
 
 /// A frame of no side ends in the port's books. What is reserved is called so there too: real BPDUs are untagged
-/// (SPEC F23).
+/// (docs/spec F23).
 #[cold]
 fn stray(state: &mut WorkerState, port: usize, frame: &impl Buffer, reason: Reason, now: Time) -> Verdict {
     let mut counted = reason;

@@ -27,7 +27,7 @@ fn is_reserved_anycast(prefix: Ipv6Net, address: Ipv6Addr) -> bool {
     }
 }
 
-/// An anycast address as far as we are told: nobody answers for it alone, and no error goes to it (SPEC D.4, rows 9
+/// An anycast address as far as we are told: nobody answers for it alone, and no error goes to it (docs/spec D.4, rows 9
 /// to 13). By configuration, never by inference: a zero interface identifier of some other prefix is a host's.
 pub fn anycast(bridge: &Bridge, address: Ipv6Addr) -> Option<Anycast> {
     let rules = &bridge.anycast;

@@ -1,4 +1,4 @@
-//! Token buckets (SPEC F.7, F39, F49): how much may pass, of one source in the worker that sees it, and of a whole side
+//! Token buckets (docs/spec F.7, F39, F49): how much may pass, of one source in the worker that sees it, and of a whole side
 //! in all workers together.
 //!
 //! Every limit is a [`Rate`] that the caller passes along, so a reload that changes it leaves the levels alone but for

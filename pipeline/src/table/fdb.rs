@@ -1,4 +1,4 @@
-//! The MAC table of one bridge (SPEC B.2, F38 to F50): which side a learned address is on, shared by all workers without
+//! The MAC table of one bridge (docs/spec B.2, F38 to F50): which side a learned address is on, shared by all workers without
 //! a lock. Addresses that the YAML pins to a side are not in it.
 //!
 //! An entry is one word, so that a look-up reads one or two cache lines and whatever changes an entry is one
@@ -30,7 +30,7 @@ use super::hash::HashKey;
 use super::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::base::time::Time;
 
-/// How exactly an address's last sight is known: at the default `move_guard` the step of DESIGN section 4.
+/// How exactly an address's last sight is known: at the default `move_guard` the step that docs/decisions/0003 explains.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Stamps are modulo this, in ticks.

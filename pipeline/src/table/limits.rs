@@ -36,7 +36,7 @@ pub struct Limits {
     pub seed: u64,
 }
 
-/// Source addresses whose path-MTU errors are limited one by one (SPEC D.6).
+/// Source addresses whose path-MTU errors are limited one by one (docs/spec D.6).
 const MTU_SOURCES: u32 = 16 << 10;
 
 impl Limits {

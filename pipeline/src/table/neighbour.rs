@@ -1,4 +1,4 @@
-//! The neighbour table of one bridge (SPEC C.4, DESIGN section 4): which MAC an address belongs to, as its owner said in
+//! The neighbour table of one bridge (docs/spec C.4): which MAC an address belongs to, as its owner said in
 //! valid ARP or neighbour discovery. One writer, off the packet path; workers read an entry between two looks at its
 //! sequence number and never wait. Fixed memory, and never an entry from a request's target.
 
@@ -14,7 +14,7 @@ use crate::base::time::Time;
 
 /// Heard within this time, an owner counts as present (REACHABLE_TIME, RFC 4861 §10).
 pub const CONFIRMED: Duration = Duration::from_secs(30);
-/// So long one MAC alone must have spoken for a contested address before it is believed again (SPEC C.4).
+/// So long one MAC alone must have spoken for a contested address before it is believed again (docs/spec C.4).
 const ALONE: Duration = Duration::from_secs(60);
 /// An owner that was heard so lately need not be heard again: spares the queue to the writer.
 const FRESH: Duration = Duration::from_secs(1);

@@ -185,7 +185,7 @@ impl<B: Buffer> TxBuffers<B> {
         }
     }
 
-    /// Forwarded counts when the queue took the frame (DESIGN 1.1). A full queue is not waited for: what it did not take
+    /// Forwarded counts when the queue took the frame (law 1). A full queue is not waited for: what it did not take
     /// is dropped.
     fn send(&mut self, io: &mut impl Io<Buffer = B>, books: &mut Books, port: usize) {
         let TxQueue { frames, runs } = &mut self.egress[port];

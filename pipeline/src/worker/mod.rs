@@ -1,6 +1,6 @@
 //! The run-to-completion loop of one core: receive a burst, take each frame all the way, send what crosses, discard the
 //! rest. A worker owns its queues, limiters, books and clock; it takes orders and gives reports through bounded queues,
-//! between two bursts (DESIGN 1.3).
+//! between two bursts (law 3).
 
 mod egress;
 pub mod idle;

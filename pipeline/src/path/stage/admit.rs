@@ -1,4 +1,4 @@
-//! Admit: port and tags decide the side. Exact: no native VLAN, no tag more or less than the side has (SPEC B.4).
+//! Admit: port and tags decide the side. Exact: no native VLAN, no tag more or less than the side has (docs/spec B.4).
 
 use crate::base::At;
 use crate::base::reason::Reason;
@@ -16,7 +16,7 @@ pub fn admit<'a>(port: &PortMap, bytes: &'a [u8]) -> Result<(At, Ether<'a>), Rea
     } else if ethertype::is_tag(outer) {
         return Err(if bytes.len() < HEADER + TAG { Reason::Runt } else { Reason::Tpid });
     } else {
-        // on a tagged port a header is not whole without its tag (SPEC F16)
+        // on a tagged port a header is not whole without its tag (docs/spec F16)
         let short = bytes.len() < HEADER + TAG;
         (port.untagged().ok_or(if short { Reason::Runt } else { Reason::VlanUntagged })?, 0)
     };

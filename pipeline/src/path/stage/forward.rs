@@ -31,7 +31,7 @@ pub fn forward(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<()
     }
 }
 
-/// To everybody on the other side, unless there is a loop (SPEC B.1). There are two sides, so what is not flooded into the
+/// To everybody on the other side, unless there is a loop (docs/spec B.1). There are two sides, so what is not flooded into the
 /// held one is not flooded out of it either.
 #[inline]
 fn flood(bridge: &BridgePlan) -> Result<(), Reason> {

@@ -8,7 +8,7 @@ use crate::frame::nonce;
 use crate::path::context::FrameContext;
 use crate::path::packet::Frame;
 
-/// Refuses what no frame between two stations has. The address tests come before any look at the type (SPEC F25).
+/// Refuses what no frame between two stations has. The address tests come before any look at the type (docs/spec F25).
 #[inline]
 pub fn guard(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let (dst, src) = (frame.ether.dst, frame.ether.src);
@@ -37,7 +37,7 @@ pub fn guard(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Result<(), Re
 }
 
 /// A frame of our own came back. By itself it holds nothing, one frame however spoofed must not stop the bridge; whether it
-/// is one of the probes that we sent is for the control side to say (SPEC B.1).
+/// is one of the probes that we sent is for the control side to say (docs/spec B.1).
 #[cold]
 fn own(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Reason {
     let side = frame.side();
@@ -55,7 +55,7 @@ const BPDU: Mac = Mac::from_u64(0x0180_c200_0000);
 /// Cisco's per-VLAN spanning tree.
 const PVST: Mac = Mac::from_u64(0x0100_0ccc_cccd);
 
-/// A group or vendor address that is never forwarded, from either side, on any tag (SPEC B.3): why it is not.
+/// A group or vendor address that is never forwarded, from either side, on any tag (docs/spec B.3): why it is not.
 #[inline]
 pub fn reserved(dst: Mac) -> Option<Reason> {
     // the last byte alone differs within each block, and most frames are in none of the blocks

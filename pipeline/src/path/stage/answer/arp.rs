@@ -1,4 +1,4 @@
-//! ARP requests: for our own address, and on behalf of members (SPEC C.6).
+//! ARP requests: for our own address, and on behalf of members (docs/spec C.6).
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
 //! Answer: what the bridge says itself. For its own addresses it answers as any host does; on behalf of members only where
-//! that is sure to be right, and with the owner's MAC (SPEC C.4, C.6, G2 to G7). It routes nothing.
+//! that is sure to be right, and with the owner's MAC (docs/spec C.4, C.6, G2 to G7). It routes nothing.
 
 mod arp;
 mod nd;

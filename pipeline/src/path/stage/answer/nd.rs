@@ -1,4 +1,4 @@
-//! Neighbour solicitations: for our own addresses, and on behalf of members (SPEC C.4).
+//! Neighbour solicitations: for our own addresses, and on behalf of members (docs/spec C.4).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -79,7 +79,7 @@ fn recipient(frame: &Frame<'_>, ip: &Ipv6<'_>) -> (rules::Mac, Ipv6Addr) {
     if ip.src.is_unspecified() { (group_mac(ALL_NODES), ALL_NODES) } else { (frame.ether.src, ip.src) }
 }
 
-/// For our own addresses, as a host that forwards nothing: R=0 (SPEC D.5).
+/// For our own addresses, as a host that forwards nothing: R=0 (docs/spec D.5).
 fn own(
     frame: &Frame<'_>,
     ip: &Ipv6<'_>,

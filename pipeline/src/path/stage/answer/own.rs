@@ -1,4 +1,4 @@
-//! IP packets for our own MAC: echo requests to our own addresses are answered, all else ends here (SPEC F37, F141).
+//! IP packets for our own MAC: echo requests to our own addresses are answered, all else ends here (docs/spec F37, F141).
 
 use std::net::IpAddr;
 

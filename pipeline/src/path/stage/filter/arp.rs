@@ -1,4 +1,4 @@
-//! ARP: for the exchange's addresses only, each claimed by the station that speaks (SPEC C.6).
+//! ARP: for the exchange's addresses only, each claimed by the station that speaks (docs/spec C.6).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -60,7 +60,7 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, context: &mut FrameContext<'_>) -> 
     Ok(())
 }
 
-/// A member's address is its alone (SPEC C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
+/// A member's address is its alone (docs/spec C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
 /// itself.
 fn claim(
     bridge: &BridgePlan,

@@ -1,5 +1,5 @@
 //! IPv4: whole, from and to hosts, and nothing that belongs on one link. Transit packets carry any addresses: only
-//! impossible ones are judged (SPEC A.3).
+//! impossible ones are judged (docs/spec A.3).
 
 use rules::Mac;
 
@@ -27,12 +27,12 @@ pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> R
         link_local(bridge, &ip)?;
     }
     if !ip.checksum_ok {
-        context.cause(Cause::V4BadChecksum); // a bridge does not judge it (SPEC F21)
+        context.cause(Cause::V4BadChecksum); // a bridge does not judge it (docs/spec F21)
     }
     Ok(Packet { frame: *frame, len: ip.packet.len(), kind: Kind::Ipv4(ip) })
 }
 
-/// RFC 1812 §5.3.7, and no broadcast onto the peering LAN (SPEC A7).
+/// RFC 1812 §5.3.7, and no broadcast onto the peering LAN (docs/spec A7).
 #[inline]
 fn addresses(bridge: &BridgePlan, ip: &Ipv4<'_>) -> Result<(), Reason> {
     let [src, dst] = [ip.src.octets()[0], ip.dst.octets()[0]];
@@ -56,7 +56,7 @@ fn addresses(bridge: &BridgePlan, ip: &Ipv4<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// ICMP and DHCP messages that are for one link alone (SPEC E).
+/// ICMP and DHCP messages that are for one link alone (docs/spec E).
 #[inline]
 fn link_local(bridge: &BridgePlan, ip: &Ipv4<'_>) -> Result<(), Reason> {
     match ip.protocol {

@@ -1,4 +1,4 @@
-//! IPv6: whole, from and to hosts; of ICMPv6 what an exchange lets through (SPEC E); of groups only neighbour discovery.
+//! IPv6: whole, from and to hosts; of ICMPv6 what an exchange lets through (docs/spec E); of groups only neighbour discovery.
 
 use std::net::Ipv6Addr;
 
@@ -66,14 +66,14 @@ fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Between the exchange's own addresses nothing is configured by DHCP (SPEC E).
+/// Between the exchange's own addresses nothing is configured by DHCP (docs/spec E).
 fn is_dhcp6(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
     let dhcp = |port| port == 546 || port == 547;
     ports(upper.payload).is_some_and(|(from, to)| dhcp(from) || dhcp(to))
         && (bridge.is_peering6(ip.src) || bridge.is_peering6(ip.dst))
 }
 
-/// SPEC E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.
+/// docs/spec E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.
 fn icmp6<'a>(
     frame: &Frame<'a>,
     ip: Ipv6<'a>,

@@ -1,4 +1,4 @@
-//! Filter: what an exchange lets through (SPEC A.1). IPv4 and IPv6 between two stations, ARP and neighbour discovery for
+//! Filter: what an exchange lets through (docs/spec A.1). IPv4 and IPv6 between two stations, ARP and neighbour discovery for
 //! the exchange's own addresses, and nothing else. Nothing is learned from a frame that is refused here.
 
 mod arp;

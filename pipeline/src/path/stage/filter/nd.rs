@@ -1,4 +1,4 @@
-//! Neighbour discovery, validated as a receiver must (RFC 4861 §7.1) and as a sender should (SPEC C.2, C.3), for the
+//! Neighbour discovery, validated as a receiver must (RFC 4861 §7.1) and as a sender should (docs/spec C.2, C.3), for the
 //! exchange's addresses only.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -131,7 +131,7 @@ fn message(header: &Neighbour<'_>, solicits: bool) -> Nd {
     Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None, nonce: None }
 }
 
-/// A member's address is its alone (SPEC C.4, conflicts).
+/// A member's address is its alone (docs/spec C.4, conflicts).
 fn claim(
     bridge: &BridgePlan,
     macs: &[Mac],

@@ -1,5 +1,5 @@
 //! Packet Too Big and Fragmentation Needed, to the sender of what does not fit; and the whole table of packets that draw
-//! none (SPEC D.2 to D.6). Each refusal is a cause of its own, so that errors sent and causes add up to all `too_big`.
+//! none (docs/spec D.2 to D.6). Each refusal is a cause of its own, so that errors sent and causes add up to all `too_big`.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
@@ -59,7 +59,7 @@ fn packet_too_big(frame: &Frame<'_>, ip: &Ipv6<'_>, context: &mut FrameContext<'
         let own = &bridge.rules.own;
         own.icmp_source6.or(own.ipv6).ok_or(Cause::PtbNoSource)?
     };
-    // inside the exchange each address is somebody's; outside, who has one address has its /64 (SPEC D.6)
+    // inside the exchange each address is somebody's; outside, who has one address has its /64 (docs/spec D.6)
     let inside = bridge.is_peering6(ip.src) || ip.src.is_unicast_link_local();
     let source = if inside { u128::from(ip.src) } else { u128::from(ip.src) >> 64 << 64 };
     may_send(frame, source, context.limits)?;
@@ -129,7 +129,7 @@ fn is_no_host(address: Ipv4Addr) -> bool {
 const RESERVE: u32 = 4;
 
 /// Limits that cannot starve anyone, apart from every other limit: of the source, of the MAC, of the side, tried in this
-/// order, and a refusal takes nothing anywhere (SPEC D.6).
+/// order, and a refusal takes nothing anywhere (docs/spec D.6).
 fn may_send(frame: &Frame<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
     let Frame { bridge, ether, now, .. } = *frame;
     let (mac, side) = (ether.src.as_u64(), frame.side().index());

@@ -65,12 +65,18 @@ pub fn priority(frame: &[u8], tags: Tags) -> u16 {
     }
 }
 
+/// A TCI with another VLAN, both in the order of a frame's bytes. PCP and DEI are the sender's: a bridge keeps them
+/// (docs/spec B.4).
+#[inline(always)]
+pub fn with_vid(tci: [u8; 2], vid: u16) -> [u8; 2] {
+    const PRIORITY: u16 = 0xf000_u16.to_be();
+    (u16::from_ne_bytes(tci) & PRIORITY | vid).to_ne_bytes()
+}
+
 fn set_vid(bytes: &mut [u8], depth: usize, vid: Vid) {
     let at = MACS + TAG * depth + 2;
-    if let Some(tci) = bytes.get_mut(at..at + 2) {
-        // PCP and DEI are the sender's: a bridge keeps them (docs/spec B.4)
-        let kept = u16::from_be_bytes([tci[0], tci[1]]) & 0xf000;
-        tci.copy_from_slice(&(kept | vid.get()).to_be_bytes());
+    if let Some(tci) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *tci = with_vid(*tci, vid.get().to_be());
     }
 }
 

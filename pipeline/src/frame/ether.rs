@@ -2,6 +2,8 @@
 
 use rules::Mac;
 
+use super::words::eight;
+
 /// Bytes of the two addresses.
 pub const MACS: usize = 12;
 /// Bytes of an untagged header.
@@ -58,10 +60,14 @@ impl<'a> Ether<'a> {
 /// Destination and source of a frame.
 #[inline]
 pub fn addresses(bytes: &[u8]) -> Option<(Mac, Mac)> {
-    let b: &[u8; MACS] = bytes.first_chunk()?;
-    let dst = u64::from_be_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) >> 16;
-    let src = u64::from_be_bytes([b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11]]);
-    Some((Mac::from_u64(dst), Mac::from_u64(src)))
+    bytes.first_chunk().map(addresses_in::<MACS>)
+}
+
+/// The same, of bytes that are there.
+#[inline(always)]
+pub fn addresses_in<const N: usize>(bytes: &[u8; N]) -> (Mac, Mac) {
+    let (dst, src) = (u64::from_be(eight(bytes, 0)) >> 16, u64::from_be(eight(bytes, 4)) & 0xffff_ffff_ffff);
+    (Mac::from_u64(dst), Mac::from_u64(src))
 }
 
 /// The type field behind `depth` tags.

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::checksum;
+use super::words::{eight, four};
 
 /// ICMP's protocol number.
 pub const ICMP: u8 = 1;
@@ -10,6 +11,74 @@ pub const ICMP: u8 = 1;
 pub const UDP: u8 = 17;
 /// TCP's protocol number.
 pub const TCP: u8 = 6;
+
+/// Encapsulating security payload's protocol number.
+pub const ESP: u8 = 50;
+
+/// What an address can be, by its first byte (RFC 1812 §5.3.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A host's.
+    Host,
+    /// 0/8 or 127/8: nobody's on a wire.
+    Local,
+    /// 224/4.
+    Multicast,
+    /// 240/4, the limited broadcast in it.
+    Reserved,
+}
+
+impl Scope {
+    /// Of an address with this first byte.
+    pub const fn of(first: u8) -> Scope {
+        match first {
+            0 | 127 => Scope::Local,
+            224..240 => Scope::Multicast,
+            240.. => Scope::Reserved,
+            _ => Scope::Host,
+        }
+    }
+}
+
+/// By an address's first byte: it is a host's.
+pub const IS_HOST: [bool; 256] = {
+    let mut hosts = [false; 256];
+    let mut first = 0;
+    while first < 256 {
+        hosts[first] = matches!(Scope::of(first as u8), Scope::Host);
+        first += 1;
+    }
+    hosts
+};
+
+/// The twenty bytes of a header without options, as words in the order of a frame's bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// Version, header length, TOS, total length; identification, flags and offset.
+    pub first: u64,
+    /// TTL, protocol, checksum.
+    pub middle: u32,
+    /// Source and destination.
+    pub ends: u64,
+}
+
+impl Words {
+    /// The first twenty bytes of a packet.
+    #[inline(always)]
+    pub fn read<const N: usize>(b: &[u8; N]) -> Words {
+        Words { first: eight(b, 0), middle: four(b, 8), ends: eight(b, 12) }
+    }
+
+    /// The checksum of a header without options, that begins with a version, is right.
+    #[inline(always)]
+    pub fn checksum_ok(&self) -> bool {
+        // RFC 1071 §2 (B), (C): in whatever byte order, many bits at a time; all ones is right, which is to say a multiple
+        // of that, but for 0, and as the first byte is not 0 the sum is not either
+        let (sum, carry) = self.first.overflowing_add(self.ends);
+        let sum = (sum >> 32) + (sum & 0xffff_ffff) + u64::from(self.middle) + u64::from(carry);
+        sum % 0xffff == 0
+    }
+}
 
 /// A packet whose header is whole and whose lengths agree with the frame.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +133,10 @@ impl<'a> Ipv4<'a> {
         let packet = bytes.get(..total).ok_or(Ipv4Error::Truncated)?;
         let payload = packet.get(header..).ok_or(Ipv4Error::Malformed)?;
         let flags = u16::from_be_bytes([b[6], b[7]]);
-        let sum =
-            if header == 20 { checksum::sum(b) } else { checksum::sum(packet.get(..header).unwrap_or(b)) };
+        let checksum_ok = match packet.get(..header) {
+            Some(options) if header > b.len() => checksum::fold(checksum::sum(options)) == 0xffff,
+            _ => Words::read(b).checksum_ok(),
+        };
         Ok(Ipv4 {
             src: Ipv4Addr::new(b[12], b[13], b[14], b[15]),
             dst: Ipv4Addr::new(b[16], b[17], b[18], b[19]),
@@ -73,7 +144,7 @@ impl<'a> Ipv4<'a> {
             df: flags & 0x4000 != 0,
             more_fragments: flags & 0x2000 != 0,
             fragment_offset: flags & 0x1fff,
-            checksum_ok: checksum::fold(sum) == 0xffff,
+            checksum_ok,
             packet,
             payload,
         })

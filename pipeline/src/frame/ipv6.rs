@@ -36,8 +36,6 @@ pub struct Ipv6<'a> {
     pub next_header: u8,
     /// The whole packet, without the frame's padding.
     pub packet: &'a [u8],
-    /// What follows the fixed header: extension headers first.
-    pub payload: &'a [u8],
 }
 
 /// Why a packet cannot be read.
@@ -94,31 +92,30 @@ impl<'a> Ipv6<'a> {
         let address = |half: &[u8; 16]| Ipv6Addr::from(*half);
         let (src, dst) = (b[8..24].first_chunk(), b[24..40].first_chunk());
         let (Some(src), Some(dst)) = (src, dst) else { return Err(Ipv6Error::Truncated) };
-        Ok(Ipv6 {
-            src: address(src),
-            dst: address(dst),
-            hop_limit: b[7],
-            next_header: b[6],
-            packet,
-            payload: &packet[40..],
-        })
+        Ok(Ipv6 { src: address(src), dst: address(dst), hop_limit: b[7], next_header: b[6], packet })
+    }
+
+    /// What follows the fixed header: extension headers first.
+    #[inline]
+    pub fn payload(&self) -> &'a [u8] {
+        self.packet.get(40..).unwrap_or_default()
     }
 
     /// Follows the chain of extension headers; `None` where no upper layer is in reach (RFC 7112).
     #[inline]
     pub fn upper(&self) -> Option<Upper<'a>> {
         if !is_extension(self.next_header) {
-            let (protocol, payload) = (self.next_header, self.payload);
+            let (protocol, payload) = (self.next_header, self.payload());
             return Some(Upper { protocol, extended: false, fragment: Fragment::Whole, payload });
         }
         self.walk()
     }
 
     fn walk(&self) -> Option<Upper<'a>> {
-        let (mut next, mut at) = (self.next_header, 0);
+        let (payload, mut next, mut at) = (self.payload(), self.next_header, 0);
         let mut fragment = Fragment::Whole;
         for _ in 0..=MOST_HEADERS {
-            let rest = self.payload.get(at..)?;
+            let rest = payload.get(at..)?;
             if !is_extension(next) {
                 let whole = fragment == Fragment::Whole || rest.len() >= shortest_header(next);
                 return whole.then_some(Upper { protocol: next, extended: true, fragment, payload: rest });

@@ -10,3 +10,4 @@ pub mod icmp6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod nonce;
+pub mod words;

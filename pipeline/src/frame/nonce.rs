@@ -30,7 +30,7 @@ pub fn carried(ether: &Ether<'_>) -> Option<Nonce> {
         }
         ethertype::IPV6 => {
             let ip = Ipv6::parse(ether.payload).ok().filter(|ip| ip.src.is_unspecified())?;
-            let nd = Neighbour::parse(ip.payload).filter(|_| ip.payload.first() == Some(&NS))?;
+            let nd = Neighbour::parse(ip.payload()).filter(|_| ip.payload().first() == Some(&NS))?;
             let mut found = None;
             options(nd.options, SLLAO, |option| {
                 if let NdOption::Nonce(nonce) = option {

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod packet;
 pub mod stage;
 pub mod state;
+pub mod stations;
 pub mod verdict;
 
 use crate::base::At;

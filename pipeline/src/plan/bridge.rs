@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rules::{Bridge, Mac, Side, Tags};
 
 use super::anycast::{Anycast, anycast};
+use super::edges::Edges;
 use super::fast::FastRules;
 use super::owners::Owners;
 use crate::base::time::Time;
@@ -25,6 +26,8 @@ pub struct BridgePlan {
     pub removed: bool,
     /// The bridge's own MAC on each side.
     pub own: [Mac; 2],
+    /// The edges of the IPv4 peering prefixes.
+    pub edges: Edges,
     /// The members' MACs.
     pub static_fdb: StaticFdb,
     /// The members' addresses, and whose each is.
@@ -54,6 +57,7 @@ impl BridgePlan {
             own,
             link_local: own.map(icmp6::link_local),
             static_fdb: StaticFdb::new(&rules.members, own),
+            edges: Edges::new(&rules.peering4),
             owners: Owners::new(&rules),
             tables,
             removed: false,
@@ -77,6 +81,7 @@ impl BridgePlan {
             removed: true,
             own: self.own,
             static_fdb: self.static_fdb.clone(),
+            edges: self.edges.clone(),
             owners: self.owners.clone(),
             link_local: self.link_local,
             nonces: self.nonces,
@@ -140,17 +145,6 @@ impl BridgePlan {
     /// An anycast address, as far as we are told.
     pub fn anycast(&self, address: Ipv6Addr) -> Option<Anycast> {
         anycast(&self.rules, address)
-    }
-
-    /// A peering prefix's broadcast address. A /31 or /32 has none (RFC 3021).
-    pub fn is_directed_broadcast(&self, address: Ipv4Addr) -> bool {
-        self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && prefix.broadcast() == address)
-    }
-
-    /// A peering prefix's network or broadcast address.
-    pub fn is_net_or_broadcast(&self, address: Ipv4Addr) -> bool {
-        let is = |prefix: &ipnet::Ipv4Net| prefix.network() == address || prefix.broadcast() == address;
-        self.rules.peering4.iter().any(|prefix| prefix.prefix_len() <= 30 && is(prefix))
     }
 }
 

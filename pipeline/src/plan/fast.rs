@@ -1,32 +1,53 @@
-//! What the fast path needs to know of a side.
+//! What the predicates of the fast path look at, by stage: compiled once, so that a frame costs little.
 
 use rules::{Admission, Bridge, Side, Tags};
 
 use crate::frame::ether::ethertype;
-use crate::frame::ipv4::{TCP, UDP};
+use crate::frame::ipv4::{ESP, TCP, UDP};
 
-/// Encapsulating security payload: nothing to be seen in it.
-const ESP: u8 = 50;
-
-/// What the shortcut needs to know of a side, all in one place.
+/// The rules of one direction, from a side to the other.
 #[derive(Debug, Clone, Copy)]
 pub struct FastRules {
-    /// Broadcast addresses of the first peering prefixes, in the order of a frame's bytes; 0 where there are fewer.
-    pub(crate) broadcasts: [u32; 2],
-    /// IPv4 has a shortcut: there are no more broadcast addresses than that.
-    pub(crate) ipv4: bool,
-    /// What both sides carry behind the layer-2 header, in bytes; 0 where there is no shortcut.
-    pub(crate) room: usize,
-    /// The other side's port.
-    pub(crate) port: usize,
-    /// The VLAN of this side with its TPID, in the order of a frame's bytes; `None` without.
-    pub(crate) tag: Option<u32>,
-    /// VLAN of the other side, in the order of a frame's bytes; 0 without.
-    pub(crate) vid: u16,
-    /// Unlisted stations pass.
+    /// Admit's.
+    pub(crate) admit: AdmitRules,
+    /// The filter's.
+    pub(crate) filter: FilterRules,
+    /// Unlisted stations are admitted: learn's and forward's.
     pub(crate) learned: bool,
-    /// A bit for each protocol that no other stage looks into, but for DHCP's ports.
-    pub(crate) plain: u64,
+    /// Fit's.
+    pub(crate) fit: FitRules,
+    /// How a frame leaves.
+    pub(crate) egress: EgressRules,
+}
+
+/// Which frames belong to the side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmitRules {
+    /// Its VLAN with the TPID, as a word in the order of a frame's bytes; `None` on an untagged side.
+    pub(crate) tag: Option<u32>,
+}
+
+/// Which packets no rule looks into.
+#[derive(Debug, Clone, Copy)]
+pub struct FilterRules {
+    /// A bit for each protocol whose packets pass whatever they carry, but for DHCP's ports.
+    pub(crate) protocols: u64,
+}
+
+/// How large a packet may be.
+#[derive(Debug, Clone, Copy)]
+pub struct FitRules {
+    /// What both sides carry behind the layer-2 header, in bytes; 0 where no frame takes the fast path.
+    pub(crate) room: usize,
+}
+
+/// How a frame leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct EgressRules {
+    /// The port.
+    pub(crate) port: usize,
+    /// Its VLAN, in the order of a frame's bytes; 0 without.
+    pub(crate) vid: u16,
 }
 
 impl FastRules {
@@ -43,19 +64,13 @@ impl FastRules {
             let ([a, b], [c, d]) = (ethertype::CTAG.to_be_bytes(), vid.to_be_bytes());
             u32::from_ne_bytes([a, b, c, d])
         };
-        let broadcasts = || rules.peering4.iter().filter(|prefix| prefix.prefix_len() <= 30);
-        let broadcast =
-            |n: usize| broadcasts().nth(n).map_or(0, |prefix| prefix.broadcast().to_bits().to_be());
         FastRules {
-            broadcasts: [broadcast(0), broadcast(1)],
-            ipv4: broadcasts().count() <= 2,
-            room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))),
-            port: to.port,
-            tag: vid.map(tag),
-            vid: other.to_be(),
-            learned: rules.admission == Admission::Learned,
+            admit: AdmitRules { tag: vid.map(tag) },
             // TCP's ports are looked at in `drain`
-            plain: 1 << UDP | 1 << ESP | u64::from(!rules.drain) << TCP,
+            filter: FilterRules { protocols: 1 << UDP | 1 << ESP | u64::from(!rules.drain) << TCP },
+            learned: rules.admission == Admission::Learned,
+            fit: FitRules { room: tags.map_or(0, |_| usize::from(from.mtu.min(to.mtu))) },
+            egress: EgressRules { port: to.port, vid: other.to_be() },
         }
     }
 }

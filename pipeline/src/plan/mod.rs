@@ -5,6 +5,7 @@
 
 pub mod anycast;
 pub mod bridge;
+pub mod edges;
 pub mod fast;
 pub mod owners;
 pub mod ports;

@@ -157,12 +157,6 @@ fn f153_an_anycast_source_takes_nothing_from_the_limits() {
 }
 
 #[test]
-fn f153_anycast_matters_for_ipv4_in_no_way() {
-    let mut bench = Config::cm().bench();
-    draws(&mut bench, &ether(B, A, 0x0800, &ipv4("202.7.0.0", "198.51.100.2", 17, &[0; 1430])));
-}
-
-#[test]
 fn f153_the_operator_hears_of_an_address_once_a_minute() {
     let mut bench = Config::cm().bench();
     let plan = bench.bridge().plan();

@@ -115,6 +115,19 @@ fn f60_martian_sources() {
 }
 
 #[test]
+fn f60_a_prefix_s_network_address_is_no_host_s() {
+    let narrow = "ipv4: [202.7.0.0/23, 192.0.2.128/25, 203.0.113.0/31]";
+    let mut bench = Config::c0().with("ipv4: [202.7.0.0/23]", narrow).bench();
+    for src in ["202.7.0.0", "192.0.2.128"] {
+        bench.drops(M, &from_to(src, "198.51.100.2"), "v4_martian_src");
+    }
+    // both addresses of a /31 are hosts' (RFC 3021)
+    for src in ["203.0.113.0", "203.0.113.1", "202.7.1.0", "192.0.2.0", "198.51.100.0"] {
+        bench.crosses(M, &from_to(src, "198.51.100.2"));
+    }
+}
+
+#[test]
 fn f61_dhcp_discover() {
     let mut bench = Config::c0().bench();
     let discover = packet(BROADCAST, &ipv4("0.0.0.0", "255.255.255.255", 17, &udp(68, 67, b"discover")));

@@ -2,7 +2,9 @@
 
 use crate::base::At;
 use crate::base::reason::Reason;
-use crate::frame::ether::{Ether, HEADER, TAG, ethertype, type_at, vid_at};
+use crate::frame::ether::{Ether, HEADER, MACS, TAG, ethertype, type_at, vid_at};
+use crate::frame::words::four;
+use crate::plan::fast::AdmitRules;
 use crate::plan::ports::PortMap;
 
 /// The side that a frame belongs to, and its header.
@@ -25,6 +27,23 @@ pub fn admit<'a>(port: &PortMap, bytes: &'a [u8]) -> Result<(At, Ether<'a>), Rea
         return Err(Reason::InnerTag);
     }
     Ok((at, ether))
+}
+
+/// Of a tag with its TPID, as a word in the order of a frame's bytes, what says which side a frame belongs to: not its
+/// priority.
+const TAG_MASK: u32 = u32::from_ne_bytes([0xff, 0xff, 0x0f, 0xff]);
+
+/// The first tag of a frame, if that is what it has behind its addresses, as in [`AdmitRules`].
+#[inline(always)]
+pub fn tag<const N: usize>(head: &[u8; N]) -> u32 {
+    four(head, MACS) & TAG_MASK
+}
+
+/// [`admit`] gives a frame with this head to the side of these rules. `L3` is where the packet of such a frame begins.
+#[inline(always)]
+pub fn plain<const L3: usize, const N: usize>(rules: AdmitRules, head: &[u8; N]) -> bool {
+    // on an untagged side what follows is the type, which is the filter's to judge: a tag is none that it lets through
+    L3 == HEADER || Some(tag(head)) == rules.tag
 }
 
 #[inline]

@@ -5,6 +5,7 @@ use rules::{Admission, Side};
 use crate::base::reason::{Cause, Reason};
 use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, Packet};
+use crate::path::stations::Station;
 use crate::plan::bridge::BridgePlan;
 use crate::table::fdb::Place;
 use crate::table::static_fdb::StaticEntry;
@@ -29,6 +30,12 @@ pub fn forward(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<()
         Some(Place::Quarantined) => Err(Reason::MacFlapping),
         None => unknown(packet, context),
     }
+}
+
+/// [`forward`] lets a frame to a station on the other side cross, and there is nothing more to it.
+#[inline(always)]
+pub fn plain(_to: Station) -> bool {
+    true
 }
 
 /// To everybody on the other side, unless there is a loop (docs/spec B.1). There are two sides, so what is not flooded into the

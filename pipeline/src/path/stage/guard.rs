@@ -7,6 +7,7 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::nonce;
 use crate::path::context::FrameContext;
 use crate::path::packet::Frame;
+use crate::path::stations::Station;
 
 /// Refuses what no frame between two stations has. The address tests come before any look at the type (docs/spec F25).
 #[inline]
@@ -36,6 +37,13 @@ pub fn guard(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Result<(), Re
     Ok(())
 }
 
+/// [`guard`] lets a frame between two stations on opposite sides through, and there is nothing more to it: they are neither
+/// groups nor zero nor we ourselves, and not one and the same.
+#[inline(always)]
+pub fn plain(_from: Station, _to: Station, dst: Mac) -> bool {
+    dst.as_u64() >> 8 != EXTREME
+}
+
 /// A frame of our own came back. By itself it holds nothing, one frame however spoofed must not stop the bridge; whether it
 /// is one of the probes that we sent is for the control side to say (docs/spec B.1).
 #[cold]
@@ -50,6 +58,8 @@ fn own(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Reason {
     Reason::OwnMac
 }
 
+/// The block of Extreme's EDP and EAPS: the one with reserved addresses that are no group's (docs/spec B.3).
+const EXTREME: u64 = 0x00_e02b_0000;
 /// 01:80:c2:00:00:00, spanning tree.
 const BPDU: Mac = Mac::from_u64(0x0180_c200_0000);
 /// Cisco's per-VLAN spanning tree.
@@ -60,9 +70,7 @@ const PVST: Mac = Mac::from_u64(0x0100_0ccc_cccd);
 pub fn reserved(dst: Mac) -> Option<Reason> {
     // the last byte alone differs within each block, and most frames are in none of the blocks
     match dst.as_u64() >> 8 {
-        0x01_80c2_0000 | 0x01_000c_0000 | 0x01_000c_cccc | 0x01_000c_cdcd | 0x00_e02b_0000 => {
-            reserved_in_block(dst)
-        }
+        0x01_80c2_0000 | 0x01_000c_0000 | 0x01_000c_cccc | 0x01_000c_cdcd | EXTREME => reserved_in_block(dst),
         _ => None,
     }
 }

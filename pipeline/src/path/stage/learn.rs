@@ -6,6 +6,7 @@ use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::path::context::FrameContext;
 use crate::path::packet::Packet;
+use crate::path::stations::Station;
 use crate::table::fdb::Learned;
 use crate::table::static_fdb::StaticEntry;
 
@@ -23,6 +24,15 @@ pub fn learn(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), 
         None if frame.bridge.rules.admission == Admission::Members => Err(Reason::SrcNotMember),
         Some(StaticEntry::Roaming) | None => learned(packet, context),
     }
+}
+
+/// [`learn`] admits a source that is a station on its side; once [`Stations::heard`] says that nothing else changes, there
+/// is nothing more to it.
+///
+/// [`Stations::heard`]: crate::path::stations::Stations::heard
+#[inline(always)]
+pub fn plain(_from: Station) -> bool {
+    true
 }
 
 #[inline]

@@ -6,12 +6,19 @@ use rules::Mac;
 use crate::base::reason::Reason;
 use crate::path::context::FrameContext;
 use crate::path::packet::Packet;
+use crate::path::stations::Station;
 use crate::table::bucket::Admitted;
 
 /// Holds a source and a side to their limits. Unicast passes untouched.
 #[inline]
 pub fn police(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     if packet.frame.ether.dst.is_group() { storm(packet, context) } else { Ok(()) }
+}
+
+/// [`police`] lets a frame to a station pass, and nothing is paid for it.
+#[inline(always)]
+pub fn plain(_to: Station) -> bool {
+    true
 }
 
 fn storm(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {

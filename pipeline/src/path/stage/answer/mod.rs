@@ -10,6 +10,7 @@ mod reply;
 use crate::base::reason::Reason;
 use crate::path::context::FrameContext;
 use crate::path::packet::{Kind, Packet};
+use crate::path::stations::Station;
 pub use reply::Answer;
 
 /// Answers what is for the bridge to answer.
@@ -20,6 +21,12 @@ pub fn answer(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Ans
         Kind::Ipv4(_) | Kind::Ipv6(..) if !frame.bridge.own.contains(&frame.ether.dst) => Ok(Answer::Pass),
         _ => slow(packet, context),
     }
+}
+
+/// [`answer`] lets a packet to a station pass that is neither ARP nor neighbour discovery: a station is not the bridge.
+#[inline(always)]
+pub fn plain(_to: Station) -> bool {
+    true
 }
 
 #[cold]

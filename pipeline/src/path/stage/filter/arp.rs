@@ -53,7 +53,8 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, context: &mut FrameContext<'_>) -> 
     if !wix {
         return Err(Reason::ArpNotWix);
     }
-    if bridge.is_net_or_broadcast(arp.spa) || bridge.is_net_or_broadcast(arp.tpa) {
+    let edge = |address| bridge.edges.is_network(address) || bridge.edges.is_broadcast(address);
+    if edge(arp.spa) || edge(arp.tpa) {
         context.event(EventKind::ArpNetBcast);
         return Err(Reason::ArpNetBcast);
     }

@@ -5,16 +5,21 @@ use std::net::Ipv6Addr;
 use rules::Mac;
 
 use super::nd;
-use super::ports::drain;
+use super::ports::{self, drain, is_dhcp6};
 use crate::base::event::EventKind;
 use crate::base::reason::Reason;
 use crate::frame::ether::Ether;
 use crate::frame::icmp6::{NA, NS, RA, REDIRECT, RS, group_mac};
-use crate::frame::ipv4::{TCP, ports};
+use crate::frame::ipv4::TCP;
 use crate::frame::ipv6::{Fragment, ICMP6, Ipv6, Ipv6Error, UDP, Upper};
+use crate::frame::words::{eight, four};
 use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, Kind, Packet};
 use crate::plan::bridge::BridgePlan;
+use crate::plan::fast::FilterRules;
+
+/// The first byte of a group (RFC 4291 §2.7).
+const GROUP: u8 = 0xff;
 
 /// Lets IPv6 between two hosts through, and valid neighbour discovery of the exchange.
 #[inline]
@@ -31,22 +36,37 @@ pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> R
     if unicast && ether.dst.is_group() {
         return Err(if ether.dst == Mac::BROADCAST { Reason::L2BroadcastIp } else { Reason::L2mcastL3ucast });
     }
-    let mut kind = Kind::Ipv6(ip, upper);
+    let len = ip.packet.len();
     if upper.fragment == Fragment::Later {
         // what it is part of was judged by its first fragment, or is no use without it (RFC 7113)
         if !unicast {
             return Err(Reason::V6McastFragment);
         }
     } else if upper.protocol == ICMP6 {
-        kind = icmp6(frame, ip, upper, context)?;
+        return Ok(Packet { frame: *frame, len, kind: icmp6(frame, ip, upper, context)? });
     } else if !unicast {
         return Err(Reason::L3Multicast);
-    } else if upper.protocol == UDP && is_dhcp6(bridge, &ip, &upper) {
+    } else if upper.protocol == UDP && is_own_dhcp(bridge, &ip, &upper) {
         return Err(Reason::Dhcp);
     } else if upper.protocol == TCP && bridge.rules.drain {
         drain(bridge.is_peering6(ip.src) && bridge.is_peering6(ip.dst), upper.payload)?;
     }
-    Ok(Packet { frame: *frame, len: ip.packet.len(), kind })
+    Ok(Packet { frame: *frame, len, kind: Kind::Ipv6(ip, upper) })
+}
+
+/// [`filter`] lets a packet that begins with these bytes through, and there is nothing more to it: no extension header,
+/// whole, from and to hosts (the upper half of their addresses is neither zero nor a group's), of a protocol that no rule
+/// looks into. `carried` is what the frame has behind its layer-2 header.
+#[inline(always)]
+pub(super) fn plain(rules: FilterRules, b: &[u8; 44], carried: usize) -> bool {
+    let length = usize::from(u16::from_be_bytes([b[4], b[5]]));
+    let host = |at: usize| b[at] != GROUP && eight(b, at) != 0;
+    let whole = (b[0] >> 4 == 6) & (length >= 8) & (40 + length <= carried);
+    whole
+        && host(8)
+        && host(24)
+        && rules.protocols.checked_shr(b[6].into()).unwrap_or(0) & 1 != 0
+        && ports::plain(four(b, 40))
 }
 
 /// RFC 4291 §2.5.2, §2.5.3, §2.7.
@@ -59,7 +79,7 @@ fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
     }
     // from `::` only duplicate address detection and its like come, and they go to groups; a solicitation that does not
     // is judged as one
-    let solicits = ip.next_header == ICMP6 && ip.payload.first() == Some(&NS);
+    let solicits = ip.next_header == ICMP6 && ip.payload().first() == Some(&NS);
     if src.is_unspecified() && !dst.is_multicast() && !solicits {
         return Err(Reason::V6Martian);
     }
@@ -67,13 +87,12 @@ fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
 }
 
 /// Between the exchange's own addresses nothing is configured by DHCP (docs/spec E).
-fn is_dhcp6(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
-    let dhcp = |port| port == 546 || port == 547;
-    ports(upper.payload).is_some_and(|(from, to)| dhcp(from) || dhcp(to))
-        && (bridge.is_peering6(ip.src) || bridge.is_peering6(ip.dst))
+fn is_own_dhcp(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
+    is_dhcp6(upper.payload) && (bridge.is_peering6(ip.src) || bridge.is_peering6(ip.dst))
 }
 
 /// docs/spec E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.
+#[inline]
 fn icmp6<'a>(
     frame: &Frame<'a>,
     ip: Ipv6<'a>,

@@ -11,6 +11,8 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::ethertype;
 use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, Packet};
+use crate::plan::edges::Edges;
+use crate::plan::fast::FilterRules;
 
 /// Lets through what an exchange does.
 #[inline]
@@ -20,6 +22,26 @@ pub fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<P
         ethertype::IPV6 => ipv6::filter(frame, context),
         ethertype::ARP => arp::filter(frame, context),
         other => Err(refused(other, context)),
+    }
+}
+
+/// As in a frame's bytes.
+const IPV4: u16 = ethertype::IPV4.to_be();
+const IPV6: u16 = ethertype::IPV6.to_be();
+
+/// [`filter`] lets a frame through whose packet begins at `L3` of its bytes, the first of which are its head, and there is
+/// nothing more to it. `carried` is the length of what begins there.
+#[inline(always)]
+pub fn plain<const L3: usize, const N: usize>(
+    rules: FilterRules,
+    edges: &Edges,
+    (head, bytes): (&[u8; N], &[u8]),
+    carried: usize,
+) -> bool {
+    match u16::from_ne_bytes([head[L3 - 2], head[L3 - 1]]) {
+        IPV4 => head[L3..].first_chunk().is_some_and(|packet| ipv4::plain(rules, edges, packet, carried)),
+        IPV6 => bytes[L3..].first_chunk().is_some_and(|packet| ipv6::plain(rules, packet, carried)),
+        _ => false,
     }
 }
 

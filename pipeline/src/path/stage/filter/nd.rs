@@ -18,6 +18,7 @@ use crate::path::packet::{Frame, LinkAddress, Nd};
 use crate::plan::bridge::BridgePlan;
 
 /// Lets a valid solicitation or advertisement through.
+#[inline]
 pub(super) fn filter(
     frame: &Frame<'_>,
     ip: &Ipv6<'_>,
@@ -57,10 +58,9 @@ pub(super) fn filter(
     let claimed = if nd.solicits { ip.src } else { nd.target };
     let src = frame.ether.src;
     match nd.link {
-        _ if nd.solicits => claim(bridge, &[src], claimed, context),
-        LinkAddress::None => claim(bridge, &[src], claimed, context),
-        LinkAddress::One(mac) => claim(bridge, &[src, mac], claimed, context),
         LinkAddress::Several => claim(bridge, &[], claimed, context),
+        LinkAddress::One(mac) => claim(bridge, &[src, mac], claimed, context),
+        LinkAddress::None => claim(bridge, &[src], claimed, context),
     }?;
     Ok(nd)
 }

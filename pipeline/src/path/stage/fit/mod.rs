@@ -8,6 +8,7 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::ipv4::Ipv4;
 use crate::path::context::FrameContext;
 use crate::path::packet::{Kind, Packet};
+use crate::plan::fast::FitRules;
 
 /// How a packet crosses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,12 @@ pub fn fit(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Fit, R
         return Ok(Fit::Whole);
     }
     too_long(packet, egress, context)
+}
+
+/// [`fit`] lets a frame with so much behind its layer-2 header through as it is, and there is nothing more to it.
+#[inline(always)]
+pub fn plain(rules: FitRules, carried: usize) -> bool {
+    carried <= rules.room
 }
 
 #[cold]

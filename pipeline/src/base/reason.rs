@@ -57,7 +57,7 @@ table! {
     /// What a worker does with frames, in order.
     Stage {
         Receive "receive" "a port gives a burst";
-        // the label is from before it was called so, and labels are never renamed
+        // this label, and that of `Snoop`, are older than the terms: labels are never renamed
         FastPath "shortcut" "the frame passes every stage without side effect, and none of those below sees it";
         Admit "admit" "port and tags decide the side";
         Guard "guard" "layer-2 sanity, reserved addresses, the bridge's own MACs";

@@ -59,8 +59,9 @@ impl OwnAddresses {
         self.detection.clear();
     }
 
-    /// While we look for duplicates, who claims the address or looks for it too has it. Once it is ours we defend it, now and
-    /// then; who only looks is answered by the worker that sees it.
+    /// Another station claims an own address, or looks for duplicates of it. While we look for duplicates ourselves, the address
+    /// is then left to that station. Once it is ours we defend it against claims, once in [`DEFEND`]; a station that only looks
+    /// was answered by the worker.
     pub(super) fn claimed(&mut self, bridge: &BridgePlan, claim: &Claim, effects: &mut Effects) {
         let Claim { time, at, port, mac, .. } = *claim;
         if let Some((_, detection @ Detection::Looking(..))) = self.detection.get_mut(&claim.address) {

@@ -1,4 +1,4 @@
-//! The ports, as the control side sees them; and those of a live bridge: DPDK brought up for the rules.
+//! The ports, as the control thread sees them; and those of a live bridge: DPDK brought up for the rules.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -68,7 +68,7 @@ impl Loops {
     ) {
         let Some(interval) = bridge.rules.loops.probe else {
             if self.held.take().is_some() {
-                bridge.tables.hold.hold_flooding(false); // the operator knows better
+                bridge.tables.hold.hold_flooding(false); // without probes nothing would ever end it
             }
             return;
         };

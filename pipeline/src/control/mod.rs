@@ -46,8 +46,8 @@ const LINK_TICKS: u64 = 10;
 /// A socket, port or worker that does not start, or a worker that ends: in words for an operator.
 pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<Report> {
     let (wake, wakes) = mpsc::channel();
-    // before anything else: a signal during the start waits for its end, and who finds the socket taken must not have
-    // bridged a single frame beside the bridge that has it
+    // before anything else: a signal during the start is then obeyed after it, and a second process that finds the socket
+    // taken has not forwarded a single frame beside the bridge that has it
     signals::watch(wake.clone()).context("watching for signals")?;
     let _socket = socket::listen(&checked.rules.control, wake)?;
     let (workers, hardware) = hardware::start(checked.rules, spare_frames)?;

@@ -38,7 +38,7 @@ pub struct ControlPlane {
 /// One bridge's.
 #[derive(Debug)]
 struct Bridge {
-    /// Those that the rest is about: a bridge that was removed and comes back has others.
+    /// The tables that the rest belongs to: a bridge that was removed and comes back has new ones, and starts anew here.
     tables: Arc<Tables>,
     neighbours: Writer,
     own_addresses: OwnAddresses,

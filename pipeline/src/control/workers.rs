@@ -27,7 +27,7 @@ use crate::worker::orders::{Order, PlanSwap, WorkerReport};
 /// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Taken from a worker at a time: one that goes on noticing must not keep the control thread from everything else.
+/// Messages taken from a worker in one tick: one that goes on sending must not keep the control thread from everything else.
 const MOST_MESSAGES: usize = 16384;
 
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl Workers {
     }
 }
 
-/// New bridges, from this slot on, answer for no address of their own before they have looked for duplicates of it.
+/// Bridges from this index on are new: they answer for no address of their own before they have looked for duplicates of it.
 fn keep_silent(plan: &Plan, from: usize) {
     for bridge in &plan.bridges[from..] {
         OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));

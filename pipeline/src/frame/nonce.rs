@@ -21,7 +21,8 @@ pub fn keyed(seed: u64, mac: Mac, number: u64) -> Nonce {
     Mac::from_u64(hasher.finish()).bytes()
 }
 
-/// The nonce of an ARP announcement (in its padding) or of a solicitation from nobody. Zero is padding, and no nonce.
+/// The nonce of an ARP announcement (in its padding), or of a solicitation from the unspecified address (an option). Zero is
+/// padding, and no nonce.
 pub fn carried(ether: &Ether<'_>) -> Option<Nonce> {
     let nonce: Nonce = match ether.ethertype {
         ethertype::ARP => {

@@ -127,7 +127,7 @@ impl Books {
         side.received_bytes += bytes as u64;
     }
 
-    /// All that does not add up, over every law of law 1: must be 0.
+    /// All that does not add up, over every equation of law 1: must be 0.
     pub fn unaccounted(&self) -> u64 {
         let sides = || self.sides.iter().flatten();
         let total = |count: fn(&SideBooks) -> u64| sides().map(count).sum::<u64>() as i64;

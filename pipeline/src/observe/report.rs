@@ -37,7 +37,7 @@ pub struct Report {
     pub events: Vec<EventReport>,
     /// Events that were not reported because the queue was full.
     pub events_lost: u64,
-    /// Frames without an outcome, over all laws of the books: 0, or there is a bug.
+    /// What does not add up in the books (law 1), frames without an outcome first of all: 0, or there is a bug.
     pub unaccounted: u64,
 }
 

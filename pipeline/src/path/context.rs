@@ -18,7 +18,7 @@ use crate::table::limits::Limits;
 use crate::table::neighbour::Binding;
 
 /// What a stage may use and leave behind beside its verdict: the worker's limiters, causes in the side's books, frames of
-/// our own in the outbox, messages to the control side.
+/// our own in the outbox, messages to the control thread.
 #[derive(Debug)]
 pub struct FrameContext<'a> {
     /// This worker's limiters of the frame's bridge.

@@ -1,4 +1,4 @@
-//! What leaves the packet path for the control side: rare, through bounded queues.
+//! What leaves the packet path for the control thread: rare, through bounded queues.
 
 use std::net::Ipv6Addr;
 
@@ -13,7 +13,7 @@ use crate::table::bucket::Bucket;
 use crate::table::hold::OwnAddress;
 use crate::table::neighbour::Binding;
 
-/// What leaves a worker for the control side.
+/// What a worker tells the control thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControlMsg {
     /// An event, to be told.
@@ -60,8 +60,9 @@ pub struct Claim {
     pub looks: bool,
 }
 
-/// The ways of messages out of a worker: one of events, which anybody can draw by the thousand, and one of what the bridge
-/// goes by, which they cannot crowd out. Full means lost, and counted: the packet path waits for nobody.
+/// A worker's two queues to the control thread: one for events, which any station can cause by the thousand, and one for what
+/// the bridge acts on, which events therefore cannot crowd out. What a full queue does not take is lost and counted: the packet
+/// path waits for nobody.
 #[derive(Debug)]
 pub struct ControlTx {
     events: rtrb::Producer<ControlMsg>,
@@ -71,7 +72,8 @@ pub struct ControlTx {
     pub lost: u64,
 }
 
-/// What one worker passes on of owners and claims: unicast ones pay no storm token, and probes need the queue too.
+/// How many bindings and claims of own addresses one worker passes on: unicast ARP and ND take no storm token, and loop
+/// probes that came back need room in the same queue.
 const BUDGET: Rate = Rate { per_second: 4000, burst: 2000 };
 
 /// The other end, in the control thread.
@@ -108,7 +110,7 @@ impl ControlTx {
 }
 
 impl ControlRx {
-    /// The next notice: what the bridge goes by first.
+    /// The next message: what the bridge acts on comes before events.
     pub fn pop(&mut self) -> Option<ControlMsg> {
         self.knowledge.pop().or_else(|_| self.events.pop()).ok()
     }

@@ -1,9 +1,10 @@
 //! The packet's way. `run_stages` is the map: the stages in order, one call a line, each with the name that
 //! [`show workers --stages`](crate::observe::profile) times it by.
 //!
-//! Three speeds. *Fast*: unicast IPv4 or IPv6 between known stations, which is nearly everything: headers read once, two
-//! table probes, a rewrite of two bytes. It takes a [`shortcut`](fast) to the same verdict. *Slow*: ARP,
-//! neighbour discovery and ICMPv6, parsed in full. *Control*: learning, moves and events, the rare ones, out of line.
+//! Three speeds. The *[fast path](fast)* is for unicast IPv4 and IPv6 between known stations, which is nearly everything:
+//! headers read once, two look-ups, a rewrite of two bytes, and the same verdict. The *slow path* takes everything else through
+//! all stages: ARP, neighbour discovery and ICMPv6, parsed in full. What is rare even there (a new address, a move, an event) is
+//! out of line.
 //!
 //! The order is a security property: nothing is learned from a frame that the filter refuses.
 
@@ -68,8 +69,8 @@ fn run_stages(
     }
 }
 
-/// Takes the frames in front of a burst that all pass together by the [fast path](fast), and counts them: as one crossing,
-/// and their number.
+/// Takes as many frames in front of a burst as go the same way by the [fast path](fast), and counts them as received: one
+/// crossing for all of them, and their number.
 #[inline(always)]
 pub fn run_front<B: Buffer>(
     state: &mut WorkerState,
@@ -83,7 +84,7 @@ pub fn run_front<B: Buffer>(
     together
 }
 
-/// [`run_front`] for a burst that is in reverse.
+/// [`run_front`] for a burst whose order was reversed, so that the next frames are at its end.
 #[inline(always)]
 pub fn run_back<B: Buffer>(
     state: &mut WorkerState,
@@ -176,8 +177,8 @@ fn admitted<'a>(plan: &Plan, port: usize, frame: &'a impl Buffer) -> Result<(At,
     admit::admit(&plan.ports[port], frame.bytes())
 }
 
-/// A frame of no side ends in the port's books. What is reserved is called so there too: real BPDUs are untagged
-/// (docs/spec F23).
+/// A frame that belongs to no side is counted in the port's books. A reserved destination is counted as that, whatever its
+/// tags: real BPDUs are untagged (docs/spec F23).
 #[cold]
 fn stray(state: &mut WorkerState, port: usize, frame: &impl Buffer, reason: Reason, now: Time) -> Verdict {
     let mut counted = reason;

@@ -26,7 +26,7 @@ pub struct LocalFrame {
     pub bytes: Vec<u8>,
 }
 
-/// Own frames that wait for the end of a frame's way.
+/// Own frames that wait until the worker is done with the frame that caused them.
 #[derive(Debug)]
 pub struct Outbox {
     frames: Vec<LocalFrame>,

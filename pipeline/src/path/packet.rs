@@ -75,7 +75,7 @@ pub struct Nd {
 }
 
 impl Nd {
-    /// With what one of its options says.
+    /// Takes in what one of its options says.
     pub fn take(&mut self, option: NdOption) {
         match option {
             NdOption::Link(mac) => self.link = self.link.and(mac),
@@ -91,12 +91,12 @@ pub enum LinkAddress {
     None,
     /// This one.
     One(Mac),
-    /// Different ones: nobody's, as receivers differ in which they take.
+    /// Different ones. Receivers differ in which they take, so none of them is believed.
     Several,
 }
 
 impl LinkAddress {
-    /// With another option.
+    /// What the message carries, with one more option's address.
     fn and(self, mac: Mac) -> LinkAddress {
         match self {
             LinkAddress::None => LinkAddress::One(mac),

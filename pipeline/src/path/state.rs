@@ -8,7 +8,7 @@ use crate::table::limits::Limits;
 /// What one worker owns: its limiters, its books, and its way to report events.
 #[derive(Debug)]
 pub struct WorkerState {
-    /// By slot.
+    /// By [`BridgeId`](crate::base::BridgeId).
     pub limits: Vec<Limits>,
     /// The books.
     pub books: Books,

@@ -36,7 +36,7 @@ pub struct BridgePlan {
     pub link_local: [Ipv6Addr; 2],
     /// What our own duplicate address detection carries on each side (RFC 7527).
     pub nonces: [Nonce; 2],
-    /// The way of most frames, by the side that they come from.
+    /// What the fast path needs, by ingress side.
     fast: [FastRules; 2],
     /// What survives a reload.
     pub tables: Arc<Tables>,
@@ -65,8 +65,8 @@ impl BridgePlan {
         }
     }
 
-    /// The same bridge, so that what was learned on it holds: tables know sides by their order, and have their size for
-    /// life. One that was removed and comes back otherwise starts anew.
+    /// Whether these are rules of the same bridge, which keeps its books and, unless it was removed meanwhile, its tables: the
+    /// same name, the same sides in the same order (tables know sides by it), the same capacities (no table changes its size).
     pub(super) fn is_same(&self, rules: &Bridge) -> bool {
         let identity = |rules: &Bridge| {
             let sides = rules.sides.each_ref().map(|side| side.name.clone());
@@ -90,7 +90,7 @@ impl BridgePlan {
         }
     }
 
-    /// The way of most frames that come in on a side.
+    /// What the fast path needs for frames that come in on a side.
     #[inline]
     pub(crate) fn fast(&self, side: Side) -> &FastRules {
         &self.fast[side.index()]

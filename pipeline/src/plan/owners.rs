@@ -32,7 +32,7 @@ impl Owners {
         self.0.get(&address)
     }
 
-    /// The address is a member's, and none of these MACs is.
+    /// The address is a member's, and none of these MACs is that member's.
     pub fn is_foreign(&self, address: IpAddr, macs: &[Mac]) -> bool {
         self.get(address).is_some_and(|owner| !macs.iter().any(|mac| owner.macs.contains(mac)))
     }

@@ -2,7 +2,8 @@
 //! in all workers together.
 //!
 //! Every limit is a [`Rate`] that the caller passes along, so a reload that changes it leaves the levels alone but for
-//! capping them to a smaller burst. The narrow bucket is asked first and pays last: a refused frame takes nothing from any.
+//! capping them to a smaller burst. The bucket of a source is asked before that of its side, and a token is taken from both or
+//! from neither: a refused frame costs nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl Pool {
     /// Takes up to `most` tokens, `reserve` of them left, and says how many.
     fn draw(&self, now: Time, rate: Rate, most: u32, reserve: u32) -> u32 {
         let at = self.at.load(Ordering::Relaxed);
-        // Who moves the time on owns what the time in between has brought, so that it comes in once.
+        // The worker that moves the time on adds the tokens for the time since, so that they are added once.
         let mine = now.as_nanos() > at
             && self.at.compare_exchange(at, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
         let elapsed = if mine { now.since(Time::from_nanos(at)) } else { Duration::ZERO };
@@ -106,7 +107,7 @@ impl Pool {
     }
 }
 
-/// A source that has paid nothing for so long is rested.
+/// A source whose bucket gave no token for so long is rested: see [`Sources::admit_knowing`].
 const RESTED: Duration = Duration::from_secs(1);
 
 /// What one worker has drawn from a [`Pool`].
@@ -132,7 +133,7 @@ impl Share {
         self.take_above(pool, now, rate, 0)
     }
 
-    /// The same, for one who must leave so many tokens in the pool to others.
+    /// The same, leaving at least so many tokens in the pool for others.
     pub fn take_above(&mut self, pool: &Pool, now: Time, rate: Rate, reserve: u32) -> bool {
         if self.tokens == 0 && (self.lot == 1 || now >= self.retry) {
             self.tokens = pool.draw(now, rate, self.lot, reserve);
@@ -171,8 +172,8 @@ struct Set {
 impl Set {
     const WAYS: usize = 8;
 
-    /// The bucket of `key`. Where it has none it takes the place of the fullest: a full one says nothing that a new one would
-    /// not.
+    /// The bucket of `key`. Where it has none yet, it replaces the fullest: a full bucket is what a new source has too, so
+    /// the fuller one is, the less is forgotten.
     fn bucket(&mut self, key: u64, now: Time, rate: Rate) -> (&mut Bucket, &mut Time) {
         let way = self.keys.iter().position(|&k| k == key).unwrap_or_else(|| {
             let level = |&way: &usize| grown(self.buckets[way].level, now.since(self.buckets[way].at), rate);
@@ -199,8 +200,8 @@ impl fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// Room for at least twice so many sources: 48 to 96 bytes for each. `seed` is that of the hash: one that nobody can
-    /// guess for live traffic.
+    /// Room for two to four times so many sources: 64 to 128 bytes for each. `seed` is that of the hash: for live traffic
+    /// one that nobody can guess.
     pub fn new(sources: u32, seed: u64) -> Sources {
         let sets = (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two();
         let set = || Set {
@@ -211,12 +212,13 @@ impl Sources {
         Sources { sets: (0..sets).map(|_| set()).collect(), key: HashKey::from_seed(seed) }
     }
 
-    /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. Both pay or none.
+    /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. A token is taken from
+    /// both or from neither.
     pub fn admit(&mut self, source: u64, now: Time, rate: Rate, wider: impl FnOnce() -> bool) -> Admitted {
         self.admit_knowing(source, now, rate, |_| wider())
     }
 
-    /// The same, where the wider limit asks whether this source has paid nothing for a second.
+    /// The same; the wider limit is told whether this source is rested, which is that it took no token for a second.
     pub fn admit_knowing(
         &mut self,
         source: u64,

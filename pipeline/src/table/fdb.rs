@@ -48,8 +48,8 @@ const WAYS: usize = if cfg!(loom) { 2 } else { 8 };
 /// Moves remembered: one less than `flap.moves` may be, as the move at hand is the last.
 const MOVES: usize = 15;
 
-/// How often a worker starts over because others changed the same address under its hands. Each time one of them got
-/// its way, so it takes as many others as this, all at one address at once, to refuse a frame.
+/// How often a worker starts over because another one changed the same entry meanwhile. Each time that one succeeded, so only
+/// as many workers as this, all changing one entry at once, can make a frame be refused.
 const TRIES: usize = 8;
 
 /// So many ticks since a stamp make sure that the address was silent for `limit`: one tick more than that, for what a
@@ -307,7 +307,7 @@ impl FdbView<'_> {
     #[inline(always)]
     pub fn known(&self, mac: Mac, side: Side) -> FdbLookup {
         let (word, fresh) = (self.home(mac), Word::heard(mac, side, self.tick));
-        // a free slot looks like that of no address
+        // a free slot is 0, and so is the word of 00:00:00:00:00:00
         if word == fresh && word != Word::FREE {
             FdbLookup::Hit
         } else if word.0 ^ fresh.0 < STAMPS && word != Word::FREE && word.age(self.tick) < self.age {
@@ -318,8 +318,8 @@ impl FdbView<'_> {
         }
     }
 
-    /// An address that is [`FdbLookup::HitStale`] was heard again; false where it is not what it was any more, or not where it
-    /// mostly is.
+    /// Renews the stamp of an address that is [`FdbLookup::HitStale`]. False where its entry has changed meanwhile, or is not in
+    /// the slot where it is looked for first.
     #[inline]
     pub fn refresh(&self, mac: Mac, side: Side) -> bool {
         let (Slot { set, way }, fresh) = (self.slot(mac), Word::heard(mac, side, self.tick));
@@ -344,7 +344,7 @@ impl FdbView<'_> {
         self.table.slots() > LARGE
     }
 
-    /// What is in the slot where an address would like to be.
+    /// What is in the slot where an address is looked for first.
     #[inline(always)]
     fn home(&self, mac: Mac) -> Word {
         let Slot { set, way } = self.slot(mac);
@@ -357,7 +357,7 @@ impl FdbView<'_> {
         Slot { set, way }
     }
 
-    /// Looks everywhere.
+    /// Looks in all slots where an address can be.
     #[cold]
     #[inline(never)]
     fn seek(&self, mac: Mac, side: Side) -> FdbLookup {

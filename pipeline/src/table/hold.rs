@@ -1,5 +1,6 @@
-//! What is held while something is wrong: flooding, while there is a loop; our own addresses, until it is sure that nobody
-//! else has them. Written by the control side, rarely; read by workers for flooded frames and for frames to ourselves.
+//! What a bridge does not do while something is wrong: it does not flood while there is a loop, and does not use an address
+//! of its own until it is sure that nobody else has it. Written by the control thread, rarely; read by workers for frames that
+//! would be flooded and for frames to the bridge itself.
 
 use rules::Side;
 
@@ -43,13 +44,13 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Frames to more than one station, or to an unknown one, neither leave on this side nor come in.
+    /// Flooding is allowed. While it is not, no frame to a group or to an unknown station crosses the bridge.
     #[inline]
     pub fn floods(&self) -> bool {
         self.flooding.load(Ordering::Relaxed) == 0
     }
 
-    /// Holds or frees flooding.
+    /// Holds flooding, or allows it again.
     pub fn hold_flooding(&self, hold: bool) {
         self.flooding.store(u8::from(hold), Ordering::Relaxed);
     }
@@ -59,7 +60,7 @@ impl Hold {
         self.silent.load(Ordering::Relaxed) & address.bit() == 0
     }
 
-    /// Keeps silent about an address, or not.
+    /// Stops using an address, or uses it again.
     pub fn silence(&self, address: OwnAddress, silent: bool) {
         if silent {
             self.silent.fetch_or(address.bit(), Ordering::Relaxed);

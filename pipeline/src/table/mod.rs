@@ -24,7 +24,7 @@ pub struct Tables {
     pub macs: Fdb,
     /// Whose MAC an address is.
     pub neighbours: NeighbourTable,
-    /// What is held: flooding, while there is a loop; our own addresses, while somebody else has them.
+    /// What is held back: flooding, while there is a loop; our own addresses, while somebody else may have them.
     pub hold: Hold,
     /// The sides' token pools.
     pub pools: [Pools; 2],

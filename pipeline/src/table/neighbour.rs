@@ -16,7 +16,7 @@ use crate::base::time::Time;
 pub const CONFIRMED: Duration = Duration::from_secs(30);
 /// So long one MAC alone must have spoken for a contested address before it is believed again (docs/spec C.4).
 const ALONE: Duration = Duration::from_secs(60);
-/// An owner that was heard so lately need not be heard again: spares the queue to the writer.
+/// What an owner says again within this time is not sent to the writer again: that spares the queue.
 const FRESH: Duration = Duration::from_secs(1);
 
 const WAYS: usize = 8;
@@ -176,7 +176,7 @@ impl NeighbourTable {
         self.find(number(address)).map(|(_, known)| known)
     }
 
-    /// The writer need not hear this: nothing would change.
+    /// The writer need not be told of this: it would change nothing.
     pub fn knows(&self, heard: &Binding) -> bool {
         self.get(heard.address).is_some_and(|known| {
             known.mac == heard.mac
@@ -313,7 +313,7 @@ impl Writer {
         for entry in &table.entries {
             if let Some((number, known)) = entry.read()
                 && number != 0
-                // a contest goes on for as long as somebody speaks
+                // a contested address stays for as long as anybody claims it
                 && self.contests.get(&number).is_none_or(|(_, since)| now.since(*since) >= age)
                 && now.since(known.confirmed) >= age
             {

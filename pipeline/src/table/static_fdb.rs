@@ -23,7 +23,7 @@ pub enum StaticHit {
     Elsewhere,
     /// A member's that may be on either side.
     Roaming,
-    /// Nobody's.
+    /// Neither a member's nor our own.
     Unlisted,
 }
 
@@ -35,7 +35,7 @@ pub struct StaticFdb {
     shift: u32,
 }
 
-/// The slot where a MAC would like to be.
+/// The slot that a MAC's hash names: it is there unless another MAC has that slot.
 #[inline(always)]
 const fn home(mac: Mac, shift: u32) -> usize {
     // The operator chooses these addresses, so a fixed multiplier does: nobody on the wire can crowd a slot.
@@ -59,7 +59,7 @@ impl StaticView<'_> {
         match self.slots.get(home) {
             Some(slot) if *slot == here => StaticHit::Here,
             Some(0) => StaticHit::Unlisted,
-            // crowded out by one other
+            // another MAC has its slot: the next one is tried here too, before the loop
             Some(slot) if *slot >> PIN_BITS != mac.as_u64() => match self.slots.get(home + 1) {
                 Some(slot) if *slot == here => StaticHit::Here,
                 Some(0) => StaticHit::Unlisted,
@@ -88,7 +88,7 @@ impl StaticFdb {
     /// The MACs of these members, and the bridge's own.
     pub fn new(members: &[Member], own: [Mac; 2]) -> StaticFdb {
         let count = members.iter().map(|member| member.macs.len()).sum::<usize>() + own.len();
-        const LEAST: usize = 256; // few own and members' addresses must not seem to be everywhere
+        const LEAST: usize = 256; // slots: in fewer, strangers' MACs would often meet a used slot and take the loop
         let size = (count * 8).next_power_of_two().max(LEAST);
         let mut static_fdb =
             StaticFdb { slots: vec![0; size].into_boxed_slice(), shift: 64 - size.trailing_zeros() };

@@ -56,8 +56,8 @@ pub(super) struct TxBuffers<B> {
 }
 
 impl<B: Buffer> TxBuffers<B> {
-    /// The way of nearly every frame: those in front of a burst cross together, and if that is all of them they stay where
-    /// they are, in a list that changes its owner. Nothing waits at any port yet.
+    /// Puts the first `count` frames of a burst on their way, as nearly all go. If that is the whole burst, the two lists are
+    /// swapped and no frame is moved. Only before anything else in a burst: nothing may wait at the port yet.
     #[inline(always)]
     pub(super) fn cross_first(&mut self, burst: &mut Vec<B>, count: usize, crossing: Crossing) {
         let Crossing { port, from, bytes } = crossing;
@@ -71,7 +71,7 @@ impl<B: Buffer> TxBuffers<B> {
         runs.push(TxRun { origin: TxOrigin::Forwarded(from), frames: count, bytes });
     }
 
-    /// As many frames at the end of a burst that is in reverse cross together.
+    /// The same for the last `count` frames of a burst whose order was reversed.
     pub(super) fn cross_next(
         &mut self,
         io: &mut impl Io<Buffer = B>,
@@ -131,8 +131,8 @@ impl<B: Buffer> TxBuffers<B> {
         frames.push(frame);
     }
 
-    /// Puts what the outbox holds on its way. Where it is the fragments of a frame, of this place and priority, the first
-    /// stands for it, and all keep its priority.
+    /// Puts what the outbox holds on its way. With `whole` it is the fragments of one frame, that came in there and had that
+    /// priority: the first fragment counts as that frame forwarded, and all keep its priority.
     #[cold]
     pub(super) fn post(
         &mut self,

@@ -46,7 +46,7 @@ pub struct Worker<I: Io> {
 }
 
 impl<I: Io> Worker<I> {
-    /// One of so many workers, and the control side's end of its messages.
+    /// One of so many workers, and the control thread's end of its messages.
     pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, ControlRx) {
         const NOTICES: usize = 4096;
         let (control, consumer) = ControlTx::queue(NOTICES);
@@ -106,7 +106,7 @@ impl<I: Io> Worker<I> {
         frames
     }
 
-    /// Takes a burst all the way; true where all of it took the shortcut together.
+    /// Takes a burst all the way; true where all of it went the same way by the fast path.
     #[inline(always)]
     fn burst(&mut self, port: usize, now: Time, timer: &mut impl StageTimer) -> bool {
         let Worker { io, plan, state, burst, tx } = self;
@@ -145,7 +145,7 @@ impl<I: Io> Worker<I> {
         plain
     }
 
-    /// Sends frames that the control side made.
+    /// Sends frames that the control plane made.
     pub fn send_own(&mut self, frames: &[LocalFrame]) {
         let Worker { io, plan, state, tx, .. } = self;
         for own in frames {
@@ -160,10 +160,11 @@ impl<I: Io> Worker<I> {
         tx.flush(io, &mut state.books);
     }
 
-    /// Goes by new rules from here on. Everything that the worker remembers stays. `adopt` then holds the old ones.
+    /// Goes by new rules from here on. Everything that the worker remembers stays. `swap` then holds the old rules, and what
+    /// is to be freed.
     pub fn swap_plan(&mut self, swap: &mut PlanSwap) {
         if !swap.limits.is_empty() {
-            // keep the order of the slots: what was there first, then the new; no allocation, the room was made outside
+            // in the order of `BridgeId`: known bridges, then new ones; no allocation, the control thread made room
             take_over(&mut self.state.limits, &mut swap.limits);
             take_over(&mut self.state.books.sides, &mut swap.sides);
         }

@@ -5,27 +5,24 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::{Ipv4Net, Ipv6Net};
-
 use crate::ether::Vid;
-use crate::fields::{Fields, Notes, suggest};
+use crate::fields::{Fields, Notes, suggest, values};
 use crate::form::{
-    ADDRESS4, ADDRESS6, AddressOrPrefix6, Choice, Form, MAX_RATE, NAME, OffOr, PREFIX4, PREFIX6, PerSecond,
-    Station, Switch, Time, Whole, Wrong,
+    ADDRESS4, ADDRESS6, AddressOrPrefix6, Choice, Form, MAX_RATE, NAME, OffOr, PerSecond, Station, Switch,
+    Time, Whole, Wrong,
 };
 use crate::member;
 use crate::model::{
     Admission, Anycast, Bridge, Conflict, Flap, Loops, Macs, MtuErrors, Neighbours, Own, Rate, Resolution,
     SideRules, Storm, Tags,
 };
+use crate::peering::{self, Peering};
 use crate::tree::{Id, Node, shown};
 
 /// Ethernet's.
 pub(crate) const DEFAULT_MTU: u16 = 1500;
 /// IPv6's least (RFC 8200 section 5) to what switches call jumbo.
 const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
-/// Peering prefixes of each IP version.
-const MAX_PREFIXES: usize = 64;
 /// Entries of `anycast.never` and `anycast.extra`.
 const MAX_ANYCAST: usize = 1024;
 /// Entries of a table: 8 MiB a million MAC addresses.
@@ -57,8 +54,7 @@ impl Ports {
         let name = self.names.get(port).map_or("", String::as_str);
         match self.taken.entry((port, tags)) {
             Entry::Occupied(other) => {
-                let what = crate::diff::tags(tags);
-                let message = format!("{what} on port {name} is {} already", other.get());
+                let message = format!("{tags} on port {name} is {} already", other.get());
                 notes.error(id, message, "expected tags that no other side of the port has");
                 return;
             }
@@ -74,50 +70,6 @@ impl Ports {
     }
 }
 
-/// The exchange's prefixes.
-pub(crate) struct Peering {
-    v4: Vec<Ipv4Net>,
-    v6: Vec<Ipv6Net>,
-    /// Read without error: only then can an address be said to be outside of them.
-    sound: bool,
-}
-
-impl Peering {
-    /// Why an address cannot be that of a router in the prefixes, if it cannot.
-    pub(crate) fn refuses(&self, address: IpAddr) -> Option<Wrong> {
-        let (inside, edge) = match address {
-            IpAddr::V4(address) => {
-                let net = self.v4.iter().find(|net| net.contains(&address));
-                let edge = net.filter(|net| net.prefix_len() <= 30).and_then(|net| match address {
-                    _ if address == net.network() => Some(format!("the network address of {net}")),
-                    _ if address == net.broadcast() => Some(format!("the broadcast address of {net}")),
-                    _ => None,
-                });
-                (net.is_some(), edge)
-            }
-            IpAddr::V6(address) => (self.v6.iter().any(|net| net.contains(&address)), None),
-        };
-        if !inside && self.sound {
-            let nets: Vec<String> = match address {
-                IpAddr::V4(_) => self.v4.iter().map(ToString::to_string).collect(),
-                IpAddr::V6(_) => self.v6.iter().map(ToString::to_string).collect(),
-            };
-            let hint = if nets.is_empty() {
-                "expected no address of this version, or a prefix under peering".to_owned()
-            } else {
-                format!("expected one in {}", nets.join(" or "))
-            };
-            return Some(Wrong::new(format!("{address} is outside the peering prefixes"), hint));
-        }
-        edge.map(|edge| Wrong::new(format!("{address} is {edge}"), "expected a host's address"))
-    }
-
-    /// The prefix whose subnet-router anycast address this is (RFC 4291 section 2.6.1; a /127 has none: RFC 6164).
-    pub(crate) fn subnet_router(&self, address: Ipv6Addr) -> Option<Ipv6Net> {
-        self.v6.iter().copied().find(|net| net.prefix_len() <= 126 && net.network() == address)
-    }
-}
-
 /// Reads a bridge; `None` where its sides are not two.
 pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Option<Bridge> {
     let sides =
@@ -129,7 +81,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "expected a MAC of its own for each side: one MAC on both VLANs upsets the switches around";
         m.notes.error(m.at("sides"), format!("both sides have the MAC {first}"), hint);
     }
-    let peering = m.required_section("peering", "The exchange's prefixes.", peering);
+    let peering = m.required_section("peering", "The exchange's prefixes.", peering::read);
     let own = m.section("own", "The bridge's own addresses.", |m| own(m, &peering));
     unsent_errors(m, &peering, own);
     let admission = m.or(
@@ -327,36 +279,6 @@ impl Form for VlanId {
 
     fn show(&self, value: &Vid) -> serde_json::Value {
         serde_json::json!(value.get())
-    }
-}
-
-fn peering(m: &mut Fields<'_, '_>) -> Peering {
-    let before = m.notes.count();
-    let v4 = m.list("ipv4", MAX_PREFIXES, PREFIX4, "IPv4 prefixes, /8 to /31.");
-    let v6 = m.list("ipv6", MAX_PREFIXES, PREFIX6, "IPv6 prefixes, /16 to /127.");
-    if v4.is_empty() && v6.is_empty() && m.notes.count() == before {
-        m.notes.error(m.here(), "there is no peering prefix", "expected at least one under ipv4 or ipv6");
-    }
-    apart(m, &v4, |a, b| a.contains(b) || b.contains(a));
-    apart(m, &v6, |a, b| a.contains(b) || b.contains(a));
-    let sound = m.notes.count() == before && m.here().is_some();
-    Peering { v4: values(v4), v6: values(v6), sound }
-}
-
-fn values<T>(listed: Vec<(Id, T)>) -> Vec<T> {
-    listed.into_iter().map(|(_, value)| value).collect()
-}
-
-/// Notes prefixes that overlap an earlier one.
-fn apart<N: std::fmt::Display>(m: &mut Fields<'_, '_>, nets: &[(Id, N)], overlap: impl Fn(&N, &N) -> bool) {
-    for (index, (id, net)) in nets.iter().enumerate() {
-        if let Some((_, other)) = nets.iter().take(index).find(|(_, other)| overlap(net, other)) {
-            m.notes.error(
-                Some(*id),
-                format!("{net} overlaps {other}"),
-                "expected prefixes apart from one another",
-            );
-        }
     }
 }
 

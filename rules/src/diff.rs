@@ -6,7 +6,7 @@ use std::fmt::Display;
 use crate::ether::{Mac, Side};
 use crate::form::duration;
 use crate::model::{
-    Admission, Anycast, Bridge, Conflict, Idle, Member, Rate, Resolution, Role, Rules, SideRules, Tags,
+    Admission, Anycast, Bridge, Conflict, Idle, Member, Rate, Resolution, Role, Rules, SideRules,
 };
 
 /// What `new` asks for that the bridge that runs `running` cannot do without a restart: a sentence each, naming the key and both values.
@@ -123,7 +123,7 @@ fn settings(rules: &Rules, other: &Rules) -> Vec<Setting> {
 
 fn side_settings(put: &mut impl FnMut(bool, String, String), path: &str, side: &SideRules, port: &str) {
     put(false, format!("{path}.port"), port.into());
-    put(false, format!("{path}.vlan"), tags(side.tags));
+    put(false, format!("{path}.vlan"), side.tags.to_string());
     put(false, format!("{path}.mtu"), side.mtu.to_string());
     put(false, format!("{path}.mac"), side.mac.map_or("derived".into(), |mac| mac.to_string()));
     put(false, format!("{path}.fragment"), side.fragment.to_string());
@@ -175,15 +175,6 @@ fn bridge_settings(put: &mut impl FnMut(bool, &str, String), bridge: &Bridge) {
     put(false, "loop.hold", duration(bridge.loops.hold));
     put(false, "mld", pass(bridge.mld));
     put(false, "drain", bridge.drain.to_string());
-}
-
-/// Tags as an operator says them.
-pub(crate) fn tags(tags: Tags) -> String {
-    match tags {
-        Tags::Untagged => "untagged".into(),
-        Tags::Single(vid) => format!("VLAN {vid}"),
-        Tags::Double { outer, inner } => format!("VLAN {inner} in service VLAN {outer}"),
-    }
 }
 
 fn rate(rate: Rate) -> String {

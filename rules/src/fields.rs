@@ -111,6 +111,11 @@ pub(crate) fn suggest<'k>(word: &str, known: impl IntoIterator<Item = &'k str> +
     }
 }
 
+/// The values of a list without their places.
+pub(crate) fn values<T>(listed: Vec<(Id, T)>) -> Vec<T> {
+    listed.into_iter().map(|(_, value)| value).collect()
+}
+
 /// The keys of one mapping.
 pub(crate) struct Fields<'n, 't> {
     /// Where everything is noted.

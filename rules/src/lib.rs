@@ -15,6 +15,7 @@ mod file;
 mod form;
 mod member;
 mod model;
+mod peering;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Errors, Severity};

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::net::IpAddr;
 
-use crate::bridge::Peering;
 use crate::ether::{Mac, Side};
 use crate::fields::{Fields, Notes, suggest};
 use crate::form::{ADDRESS4, ADDRESS6, Choice, LABEL, NAME, Station};
 use crate::model::{Anycast, Member, Own, Role, SideRules};
+use crate::peering::Peering;
 use crate::tree::{Id, shown};
 
 /// MACs of one entry: routers of one network, and their VRRP addresses.

@@ -1,6 +1,7 @@
 //! Checked rules: what the YAML means once nothing in it can be wrong any more. Parsed, not validated: every type here
 //! holds only what the bridge can do.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,6 +153,16 @@ impl Tags {
             Tags::Untagged => 0,
             Tags::Single(_) => 1,
             Tags::Double { .. } => 2,
+        }
+    }
+}
+
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tags::Untagged => f.write_str("untagged"),
+            Tags::Single(vid) => write!(f, "VLAN {vid}"),
+            Tags::Double { outer, inner } => write!(f, "VLAN {inner} in service VLAN {outer}"),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) const DEFAULT_MTU: u16 = 1500;
 const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
 /// Entries of `anycast.never` and `anycast.extra`.
 const MAX_ANYCAST: usize = 1024;
-/// Entries of a table: 8 MiB a million MAC addresses.
+/// Entries of a table: far more than an exchange has; what one costs in memory, the table says.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=1_048_576;
 
 const fn seconds(least: u64, most: u64) -> Time {
@@ -303,7 +303,7 @@ fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
     own
 }
 
-/// Warns where errors about the path MTU cannot be sent (SPEC F178).
+/// Warns where errors about the path MTU cannot be sent (docs/spec F178).
 fn unsent_errors(m: &mut Fields<'_, '_>, peering: &Peering, own: Own) {
     let cases: [(bool, &str, Option<IpAddr>); 2] = [
         (peering.v4.is_empty(), "4", own.icmp_source4.or(own.ipv4).map(Ipv4Addr::into)),

@@ -11,6 +11,7 @@ use crate::form::{
     ADDRESS4, ADDRESS6, AddressOrPrefix6, Choice, Form, MAX_RATE, NAME, OffOr, PerSecond, Station, Switch,
     Time, Whole, Wrong,
 };
+use crate::key::fixed;
 use crate::member;
 use crate::model::{
     Admission, Anycast, Bridge, Conflict, Flap, Loops, Macs, MtuErrors, Neighbours, Own, Rate, Resolution,
@@ -27,6 +28,9 @@ const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
 const MAX_ANYCAST: usize = 1024;
 /// Entries of a table: far more than an exchange has; what one costs in memory, the table says.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=1_048_576;
+
+/// What is fixed here follows from several keys, so none of them is marked: `against` looks at what follows.
+const SIDES: &str = "The two sides, by name. A restart is needed to swap the two, to change the largest MTU of a port's sides, and to put more tags on a port than its sides have.";
 
 const fn seconds(least: u64, most: u64) -> Time {
     milliseconds(least * 1000, most * 1000)
@@ -72,8 +76,7 @@ impl Ports {
 
 /// Reads a bridge; `None` where its sides are not two.
 pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Option<Bridge> {
-    let sides =
-        m.named("sides", 2..=2, "The two sides, by name.", |side_name, m| side(name, side_name, m, ports));
+    let sides = m.named("sides", 2..=2, SIDES, |side_name, m| side(name, side_name, m, ports));
     if let [SideRules { mac: Some(first), .. }, SideRules { mac: Some(second), .. }] = sides.as_slice()
         && first == second
     {
@@ -93,7 +96,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
     let anycast =
         m.section("anycast", "Which sources draw no Packet Too Big because they are anycast.", anycast);
     let neighbours = m.section("neighbours", "The table of IP addresses.", |m| {
-        let capacity = m.or("capacity", Whole(CAPACITY), 8192, "Entries in all. A change needs a restart.");
+        let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 8192, "Entries in all.");
         let per_mac = m.or("per_mac", Whole(CAPACITY), 16, "Learned entries of one MAC.");
         if per_mac > capacity && m.has("per_mac") {
             m.notes.error(
@@ -147,21 +150,20 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
         arp: m.section("arp", "What happens to ARP requests.", resolution),
         nd: m.section("nd", "What happens to neighbour solicitations.", resolution),
         neighbours,
-        answers: m.section("answers", "Replies a side, echo included.", |m| rate(m, 1000, 1000)),
+        answers: rate(m, "answers", "Replies a side, echo included.", 1000, 1000),
         anycast,
         mtu_errors: m.section("mtu_errors", "Packet Too Big and Fragmentation Needed sent.", |m| MtuErrors {
-            source: m
-                .section("source", "To one source address, or /64 beyond the exchange.", |m| rate(m, 10, 20)),
-            mac: m.section("mac", "To one MAC.", |m| rate(m, 500, 250)),
-            side: m.section("side", "On one side.", |m| rate(m, 2000, 500)),
+            source: rate(m, "source", "To one source address, or /64 beyond the exchange.", 10, 20),
+            mac: rate(m, "mac", "To one MAC.", 500, 250),
+            side: rate(m, "side", "On one side.", 2000, 500),
         }),
         storm: m.section("storm", "Limits of broadcast and multicast.", storm),
-        unknown_unicast: m.section_or(
+        unknown_unicast: m.whole_or(
             "unknown_unicast",
             "drop",
             true,
             "Frames to unknown destinations that pass, a side; or drop.",
-            |m| rate(m, 100, 100),
+            |m| bucket(m, 100, 100),
         ),
         macs: m.section("macs", "The table of MAC addresses.", macs),
         loops: m.section("loop", "Loop probes.", |m| Loops {
@@ -169,13 +171,13 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
                 "probe",
                 OffOr(milliseconds(100, 60_000)),
                 Some(Duration::from_secs(1)),
-                "Interval of the probes, 100ms to 60s; or off.",
+                "Interval of the probes.",
             ),
             hold: m.or(
                 "hold",
                 seconds(1, 900),
                 Duration::from_secs(60),
-                "How long a looped side's flooding is held at first, 1s to 15m.",
+                "How long a looped side's flooding is held at first.",
             ),
         }),
         mld: m.or("mld", mld, false, "Multicast listener discovery."),
@@ -212,8 +214,13 @@ fn side(bridge: &str, name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> 
         }
         found
     });
-    let vlan = m.optional("vlan", VlanId, "Its VLAN; without one the side is untagged (an access side).");
-    let outer = m.optional("outer_vlan", VlanId, "An 802.1ad service tag around the VLAN's.");
+    let vlan = m.optional(
+        "vlan",
+        VlanId,
+        "untagged",
+        "Its VLAN; without one the side is untagged (an access side).",
+    );
+    let outer = m.optional("outer_vlan", VlanId, "none", "An 802.1ad service tag around the VLAN's.");
     if m.has("outer_vlan") && !m.has("vlan") {
         m.notes.error(
             m.at("outer_vlan"),
@@ -246,7 +253,8 @@ fn side(bridge: &str, name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> 
         mac: m.optional(
             "mac",
             Station,
-            "The bridge's own MAC on this side. Default: derived from the port's.",
+            "derived",
+            "The bridge's own MAC on this side; without one it is derived from the port's.",
         ),
         fragment: m.or(
             "fragment",
@@ -270,7 +278,11 @@ impl Form for VlanId {
     fn read(&self, node: &Node) -> Result<Vid, Wrong> {
         VlanId::NUMBER
             .read(node)
-            .and_then(|number| Vid::new(number).ok_or_else(|| Wrong::found(node, "1 to 4094")))
+            .and_then(|number| Vid::new(number).ok_or_else(|| Wrong::found(node, self.expected())))
+    }
+
+    fn expected(&self) -> String {
+        VlanId::NUMBER.expected()
     }
 
     fn schema(&self) -> serde_json::Value {
@@ -284,10 +296,10 @@ impl Form for VlanId {
 
 fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
     let own = Own {
-        ipv4: m.optional("ipv4", ADDRESS4, "In the peering prefixes; answered on both sides."),
-        ipv6: m.optional("ipv6", ADDRESS6, "In the peering prefixes; answered on both sides."),
-        icmp_source4: m.optional("icmp_source4", ADDRESS4, "Source of Fragmentation Needed, routed in the Internet (the peering prefix is not). Default: ipv4."),
-        icmp_source6: m.optional("icmp_source6", ADDRESS6, "Source of Packet Too Big, routed in the Internet (the peering prefix is not). Default: ipv6."),
+        ipv4: m.optional("ipv4", ADDRESS4, "none", "In the peering prefixes; answered on both sides."),
+        ipv6: m.optional("ipv6", ADDRESS6, "none", "In the peering prefixes; answered on both sides."),
+        icmp_source4: m.optional("icmp_source4", ADDRESS4, "none", "Source of Fragmentation Needed, routed in the Internet (the peering prefix is not); without one, ipv4."),
+        icmp_source6: m.optional("icmp_source6", ADDRESS6, "none", "Source of Packet Too Big, routed in the Internet (the peering prefix is not); without one, ipv6."),
     };
     for (key, address) in [("ipv4", own.ipv4.map(IpAddr::V4)), ("ipv6", own.ipv6.map(IpAddr::V6))] {
         if let Some(wrong) = address.and_then(|address| peering.refuses(address)) {
@@ -346,33 +358,28 @@ fn anycast(m: &mut Fields<'_, '_>) -> Anycast {
 fn storm(m: &mut Fields<'_, '_>) -> Storm {
     let (broadcast, multicast) = m.section("side", "All of a side.", |m| {
         (
-            m.section("broadcast", "Broadcast frames.", |m| rate(m, 1000, 2000)),
-            m.section("multicast", "Multicast frames.", |m| rate(m, 1000, 2000)),
+            rate(m, "broadcast", "Broadcast frames.", 1000, 2000),
+            rate(m, "multicast", "Multicast frames.", 1000, 2000),
         )
     });
-    Storm {
-        broadcast,
-        multicast,
-        mac: m.section("mac", "Broadcast and multicast of one source MAC.", |m| rate(m, 50, 300)),
-    }
+    Storm { broadcast, multicast, mac: rate(m, "mac", "Broadcast and multicast of one source MAC.", 50, 300) }
 }
 
 fn macs(m: &mut Fields<'_, '_>) -> Macs {
-    let capacity =
-        m.or("capacity", Whole(CAPACITY), 4096, "Learned addresses a side. A change needs a restart.");
+    let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 4096, "Learned addresses a side.");
     // The table packs an address's age in few bits: an hour is what they hold.
     let age = m.or(
         "age",
         seconds(1, 3600),
         Duration::from_secs(300),
-        "An address unheard for so long is forgotten, 1s to 1h.",
+        "An address unheard for so long is forgotten.",
     );
-    let new = m.section("new", "New addresses a side.", |m| rate(m, 50, 1000));
+    let new = rate(m, "new", "New addresses a side.", 50, 1000);
     let move_guard = m.or(
         "move_guard",
         milliseconds(100, 60_000),
         Duration::from_secs(1),
-        "An address heard on its side within this time is not believed on the other, 100ms to 60s.",
+        "An address heard on its side within this time is not believed on the other. No longer than age.",
     );
     if move_guard > age {
         let id = m.at(if m.has("move_guard") { "move_guard" } else { "age" });
@@ -382,17 +389,31 @@ fn macs(m: &mut Fields<'_, '_>) -> Macs {
             "expected a move_guard no longer than age",
         );
     }
-    let flap = m.section("flap", "An address that moves so often is refused on both sides.", |m| Flap {
-        moves: m.or("moves", Whole(1..=16u8), 5, "So many moves"),
-        within: m.or("within", seconds(1, 3600), Duration::from_secs(180), "within this time, 1s to 1h:"),
-        hold: m.or("hold", seconds(1, 86_400), Duration::from_secs(540), "refused for so long, 1s to 24h."),
+    let flap = m.section("flap", "Addresses that keep moving from side to side.", |m| Flap {
+        moves: m.or("moves", Whole(1..=16u8), 5, "So many moves within `within` are too many."),
+        within: m.or(
+            "within",
+            seconds(1, 3600),
+            Duration::from_secs(180),
+            "The time in which the moves are counted.",
+        ),
+        hold: m.or(
+            "hold",
+            seconds(1, 86_400),
+            Duration::from_secs(540),
+            "How long the address is refused then, on both sides.",
+        ),
     });
     Macs { capacity, age, new, move_guard, flap }
 }
 
-fn rate(m: &mut Fields<'_, '_>, per_second: u32, burst: u32) -> Rate {
+fn rate(m: &mut Fields<'_, '_>, key: &'static str, help: &str, per_second: u32, burst: u32) -> Rate {
+    m.whole(key, help, |m| bucket(m, per_second, burst))
+}
+
+fn bucket(m: &mut Fields<'_, '_>, per_second: u32, burst: u32) -> Rate {
     Rate {
-        per_second: m.or("rate", PerSecond, per_second, "So many a second, from 1/s."),
-        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "So many at once after a pause, from 1."),
+        per_second: m.or("rate", PerSecond, per_second, "So many a second."),
+        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "So many at once after a pause."),
     }
 }

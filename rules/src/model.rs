@@ -25,6 +25,19 @@ pub struct Rules {
     pub metrics: Option<SocketAddr>,
     /// At least one, in the order of the file.
     pub bridges: Vec<Bridge>,
+    /// All that the file says, or leaves to defaults, but for members: by this two files are compared.
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// What one key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The way from the root: `bridges.wix.macs.age`.
+    pub(crate) path: String,
+    /// In the operator's words.
+    pub(crate) value: String,
+    /// Only a restart changes it.
+    pub(crate) fixed: bool,
 }
 
 /// A DPDK port.

@@ -70,14 +70,14 @@ pub(crate) fn read(m: &mut Fields<'_, '_>) -> Peering {
 }
 
 /// Notes prefixes that overlap an earlier one.
-fn apart<N: std::fmt::Display>(m: &mut Fields<'_, '_>, nets: &[(Id, N)], overlap: impl Fn(&N, &N) -> bool) {
+fn apart<N: std::fmt::Display>(
+    m: &mut Fields<'_, '_>,
+    nets: &[(Option<Id>, N)],
+    overlap: impl Fn(&N, &N) -> bool,
+) {
     for (index, (id, net)) in nets.iter().enumerate() {
         if let Some((_, other)) = nets.iter().take(index).find(|(_, other)| overlap(net, other)) {
-            m.notes.error(
-                Some(*id),
-                format!("{net} overlaps {other}"),
-                "expected prefixes apart from one another",
-            );
+            m.notes.error(*id, format!("{net} overlaps {other}"), "expected prefixes apart from one another");
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "expected a MAC of its own for each side: one MAC on both VLANs upsets the switches around";
         m.notes.error(m.at("sides"), format!("both sides have the MAC {first}"), hint);
     }
-    let peering = m.required_section("peering", "The exchange's prefixes.", peering::read);
+    let peering = m.required_section("peering", "The exchange's prefixes, at least one.", peering::read);
     let own = m.section("own", "The bridge's own addresses.", |m| own(m, &peering));
     unsent_errors(m, &peering, own);
     let admission = m.or(
@@ -128,7 +128,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "mode",
             Choice(&[("bridge", Resolution::Bridge), ("answer", Resolution::Answer)]),
             Resolution::default(),
-            "bridge: checked, limited and passed, the owner answers; answer: answered for the owner where that is sure to be right.",
+            "bridge: a request is checked, limited and passed, and the owner answers. answer: it is answered on the owner's behalf where that is sure to be right.",
         )
     };
     let conflict = m.or(
@@ -150,7 +150,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
         arp: m.section("arp", "What happens to ARP requests.", resolution),
         nd: m.section("nd", "What happens to neighbour solicitations.", resolution),
         neighbours,
-        answers: rate(m, "answers", "Replies a side, echo included.", 1000, 1000),
+        answers: rate(m, "answers", "Replies sent per side, echo replies included.", 1000, 1000),
         anycast,
         mtu_errors: m.section("mtu_errors", "Packet Too Big and Fragmentation Needed sent.", |m| MtuErrors {
             source: rate(m, "source", "To one source address, or /64 beyond the exchange.", 10, 20),
@@ -162,7 +162,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "unknown_unicast",
             "drop",
             true,
-            "Frames to unknown destinations that pass, a side; or drop.",
+            "Frames to unknown destinations that pass, per side; drop lets none pass.",
             |m| bucket(m, 100, 100),
         ),
         macs: m.section("macs", "The table of MAC addresses.", macs),
@@ -180,7 +180,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
                 "How long a looped side's flooding is held at first.",
             ),
         }),
-        mld: m.or("mld", mld, false, "Multicast listener discovery."),
+        mld: m.or("mld", mld, false, "What happens to multicast listener discovery."),
         drain: m.or(
             "drain",
             Switch,
@@ -296,8 +296,8 @@ impl Form for VlanId {
 
 fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
     let own = Own {
-        ipv4: m.optional("ipv4", ADDRESS4, "none", "In the peering prefixes; answered on both sides."),
-        ipv6: m.optional("ipv6", ADDRESS6, "none", "In the peering prefixes; answered on both sides."),
+        ipv4: m.optional("ipv4", ADDRESS4, "none", "Its IPv4 address, in the peering prefixes; answered on both sides."),
+        ipv6: m.optional("ipv6", ADDRESS6, "none", "Its IPv6 address, in the peering prefixes; answered on both sides."),
         icmp_source4: m.optional("icmp_source4", ADDRESS4, "none", "Source of Fragmentation Needed, routed in the Internet (the peering prefix is not); without one, ipv4."),
         icmp_source6: m.optional("icmp_source6", ADDRESS6, "none", "Source of Packet Too Big, routed in the Internet (the peering prefix is not); without one, ipv6."),
     };
@@ -356,7 +356,7 @@ fn anycast(m: &mut Fields<'_, '_>) -> Anycast {
 }
 
 fn storm(m: &mut Fields<'_, '_>) -> Storm {
-    let (broadcast, multicast) = m.section("side", "All of a side.", |m| {
+    let (broadcast, multicast) = m.section("side", "All broadcast or multicast of one side together.", |m| {
         (
             rate(m, "broadcast", "Broadcast frames.", 1000, 2000),
             rate(m, "multicast", "Multicast frames.", 1000, 2000),
@@ -366,7 +366,7 @@ fn storm(m: &mut Fields<'_, '_>) -> Storm {
 }
 
 fn macs(m: &mut Fields<'_, '_>) -> Macs {
-    let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 4096, "Learned addresses a side.");
+    let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 4096, "Learned addresses per side.");
     // The table packs an address's age in few bits: an hour is what they hold.
     let age = m.or(
         "age",
@@ -374,7 +374,7 @@ fn macs(m: &mut Fields<'_, '_>) -> Macs {
         Duration::from_secs(300),
         "An address unheard for so long is forgotten.",
     );
-    let new = rate(m, "new", "New addresses a side.", 50, 1000);
+    let new = rate(m, "new", "New addresses learned per side.", 50, 1000);
     let move_guard = m.or(
         "move_guard",
         milliseconds(100, 60_000),
@@ -390,7 +390,7 @@ fn macs(m: &mut Fields<'_, '_>) -> Macs {
         );
     }
     let flap = m.section("flap", "Addresses that keep moving from side to side.", |m| Flap {
-        moves: m.or("moves", Whole(1..=16u8), 5, "So many moves within `within` are too many."),
+        moves: m.or("moves", Whole(1..=16u8), 5, "How many moves within `within` are too many."),
         within: m.or(
             "within",
             seconds(1, 3600),
@@ -413,7 +413,7 @@ fn rate(m: &mut Fields<'_, '_>, key: &'static str, help: &str, per_second: u32, 
 
 fn bucket(m: &mut Fields<'_, '_>, per_second: u32, burst: u32) -> Rate {
     Rate {
-        per_second: m.or("rate", PerSecond, per_second, "So many a second."),
-        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "So many at once after a pause."),
+        per_second: m.or("rate", PerSecond, per_second, "How many a second."),
+        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "How many at once after a pause."),
     }
 }

@@ -10,8 +10,9 @@ use crate::bridge::{self, Ports};
 use crate::diagnostic::{Diagnostic, Errors, Severity};
 use crate::fields::{Fields, Note, Notes};
 use crate::form::{Choice, DEVICE, GROUP, LISTEN, SOCKET, Whole, device_identity};
-use crate::key::{self, fixed};
+use crate::key::{self, Described, fixed};
 use crate::model::{Bridge, Control, Idle, Port, Rules, Setting};
+use crate::page;
 use crate::tree::{Fault, Tree};
 
 /// The largest file that is read, in bytes: 16 MiB.
@@ -126,14 +127,24 @@ pub fn parse(text: &str, file: &str) -> Result<Checked, Errors> {
     }
 }
 
+/// All keys of the file, described.
+fn keys() -> Vec<Described> {
+    Fields::file(&mut Notes::describing(), None, whole).keys
+}
+
 /// JSON Schema (2020-12) of the file, for editors: every key with its meaning, form and default. It is a little wider than [`parse`], which
 /// also checks what concerns several values together, and the ranges of times and rates.
 pub fn schema() -> Json {
-    let mut schema = key::schema(&Fields::file(&mut Notes::describing(), None, whole).keys);
+    let mut schema = key::schema(&keys());
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("sluice rules");
     schema["description"] = json!("Ports, bridges and the filter between their sides.");
     schema
+}
+
+/// The reference page of the file, in Markdown (`docs/YAML.md`): the same, and which keys a reload can change.
+pub fn reference() -> String {
+    page::page(&keys())
 }
 
 /// The keys at the top.

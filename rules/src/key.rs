@@ -71,7 +71,8 @@ pub(crate) fn schema(keys: &[Described]) -> Json {
 }
 
 impl Described {
-    fn schema(&self) -> Json {
+    /// JSON Schema of what may stand there.
+    pub(crate) fn schema(&self) -> Json {
         let mut schema = match &self.content {
             Content::Value { schema, .. } => schema.clone(),
             Content::Section(keys) | Content::Whole { keys, word: None } => schema(keys),

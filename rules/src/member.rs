@@ -51,8 +51,7 @@ pub(crate) fn read(
 
 fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
     let name = m.required("name", LABEL, "Its name.").unwrap_or_default();
-    let help =
-        "The side that it is pinned to; without one it is admitted on either, and moves under the guard.";
+    let help = "The side that it is pinned to; without one it is admitted on either, and may move as macs.move_guard allows.";
     let side = m.optional("side", NAME, "either", help).and_then(|wanted| {
         let found = sides.iter().position(|side| side.name == wanted);
         if found.is_none() {
@@ -65,7 +64,7 @@ fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
         }
         found.map(Side::from_index)
     });
-    let single = m.optional("mac", Station, "none", "Its MAC.").map(|mac| (m.at("mac"), mac));
+    let single = m.optional("mac", Station, "none", "Its MAC; or give macs.").map(|mac| (m.at("mac"), mac));
     let several =
         m.list("macs", MAX_MACS, Station, "Its MACs, if it has several; VRRP addresses must be listed.");
     match (m.has("mac"), m.has("macs")) {
@@ -95,7 +94,12 @@ fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
         .chain(v6.into_iter().map(|(id, address)| (id, IpAddr::V6(address))))
         .collect();
     let roles = Choice(&[("router", Role::Router), ("host", Role::Host)]);
-    let role = m.or("role", roles, Role::default(), "What answers on its behalf say that it is.");
+    let role = m.or(
+        "role",
+        roles,
+        Role::default(),
+        "Whether answers sent on its behalf call it a router (the R flag, RFC 4861 section 4.4).",
+    );
     Entry { name, side, macs, addresses, role }
 }
 

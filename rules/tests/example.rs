@@ -1,6 +1,6 @@
 //! The example that users start from, and the schema that their editors use.
 
-use rules::{Rules, against, changes, load, parse, schema};
+use rules::{Rules, against, changes, load, parse, reference, schema};
 use serde_json::Value;
 
 const EXAMPLE: &str = include_str!("../examples/wix.yaml");
@@ -97,6 +97,23 @@ fn every_key_of_the_schema_is_shown_in_the_example_and_described() {
         }
     }
     walk(&schema(), "", EXAMPLE);
+}
+
+#[test]
+fn the_committed_page_is_what_is_read() {
+    let committed = include_str!("../../docs/YAML.md");
+    assert!(
+        committed == reference(),
+        "docs/YAML.md is stale: run `cargo run --bin sluice -- schema --markdown > docs/YAML.md`"
+    );
+}
+
+#[test]
+fn the_file_that_the_page_shows_is_accepted_without_a_warning() {
+    let page = reference();
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    assert_eq!(parse(shown, "page").unwrap().warnings, []);
 }
 
 /// Every mapping of the schema refuses a key that it does not have, as the parser does; and a value of no form at

@@ -20,9 +20,9 @@ use crate::model::{
 use crate::peering::{self, Peering};
 use crate::tree::{Id, Node, shown};
 
-/// Ethernet's.
+/// The usual MTU of Ethernet.
 pub(crate) const DEFAULT_MTU: u16 = 1500;
-/// IPv6's least (RFC 8200 section 5) to what switches call jumbo.
+/// From the least that IPv6 allows (RFC 8200 section 5) to the jumbo frames of switches.
 const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
 /// Entries of `anycast.never` and `anycast.extra`.
 const MAX_ANYCAST: usize = 1024;
@@ -191,7 +191,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
     Some(Bridge { sides: sides.try_into().ok()?, ..bridge })
 }
 
-/// Stands in until both sides are known to be there.
+/// A placeholder until both sides have been read.
 const DEFAULT_SIDE: SideRules = SideRules {
     name: String::new(),
     port: 0,
@@ -367,7 +367,7 @@ fn storm(m: &mut Fields<'_, '_>) -> Storm {
 
 fn macs(m: &mut Fields<'_, '_>) -> Macs {
     let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 4096, "Learned addresses per side.");
-    // The table packs an address's age in few bits: an hour is what they hold.
+    // At most an hour: the table has few bits for an address's age.
     let age = m.or(
         "age",
         seconds(1, 3600),

@@ -15,7 +15,7 @@ use crate::key::{Content, Described, Key};
 use crate::model::Setting;
 use crate::tree::{Id, Node, Value, shown};
 
-/// More are not read by anyone; a hostile file could hold millions.
+/// Errors kept, and warnings kept: nobody reads more, and a hostile file could cause millions.
 const MAX_NOTES: usize = 1_000;
 
 /// Something to say about a node.

@@ -5,31 +5,32 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::{Ipv4Net, Ipv6Net};
-
 use crate::ether::Vid;
-use crate::fields::{Fields, Notes, suggest};
+use crate::fields::{Fields, Notes, suggest, values};
 use crate::form::{
-    ADDRESS4, ADDRESS6, AddressOrPrefix6, Choice, Form, MAX_RATE, NAME, OffOr, PREFIX4, PREFIX6, PerSecond,
-    Station, Switch, Time, Whole, Wrong,
+    ADDRESS4, ADDRESS6, AddressOrPrefix6, Choice, Form, MAX_RATE, NAME, OffOr, PerSecond, Station, Switch,
+    Time, Whole, Wrong,
 };
+use crate::key::fixed;
 use crate::member;
 use crate::model::{
     Admission, Anycast, Bridge, Conflict, Flap, Loops, Macs, MtuErrors, Neighbours, Own, Rate, Resolution,
     SideRules, Storm, Tags,
 };
+use crate::peering::{self, Peering};
 use crate::tree::{Id, Node, shown};
 
-/// Ethernet's.
+/// The usual MTU of Ethernet.
 pub(crate) const DEFAULT_MTU: u16 = 1500;
-/// IPv6's least (RFC 8200 section 5) to what switches call jumbo.
+/// From the least that IPv6 allows (RFC 8200 section 5) to the jumbo frames of switches.
 const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
-/// Peering prefixes of each IP version.
-const MAX_PREFIXES: usize = 64;
 /// Entries of `anycast.never` and `anycast.extra`.
 const MAX_ANYCAST: usize = 1024;
-/// Entries of a table: 8 MiB a million MAC addresses.
+/// Entries of a table: far more than an exchange has; what one costs in memory, the table says.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=1_048_576;
+
+/// What is fixed here follows from several keys, so none of them is marked: `against` looks at what follows.
+const SIDES: &str = "The two sides, by name. A restart is needed to swap the two, to change the largest MTU of a port's sides, and to put more tags on a port than its sides have.";
 
 const fn seconds(least: u64, most: u64) -> Time {
     milliseconds(least * 1000, most * 1000)
@@ -57,8 +58,7 @@ impl Ports {
         let name = self.names.get(port).map_or("", String::as_str);
         match self.taken.entry((port, tags)) {
             Entry::Occupied(other) => {
-                let what = crate::diff::tags(tags);
-                let message = format!("{what} on port {name} is {} already", other.get());
+                let message = format!("{tags} on port {name} is {} already", other.get());
                 notes.error(id, message, "expected tags that no other side of the port has");
                 return;
             }
@@ -74,54 +74,9 @@ impl Ports {
     }
 }
 
-/// The exchange's prefixes.
-pub(crate) struct Peering {
-    v4: Vec<Ipv4Net>,
-    v6: Vec<Ipv6Net>,
-    /// Read without error: only then can an address be said to be outside of them.
-    sound: bool,
-}
-
-impl Peering {
-    /// Why an address cannot be that of a router in the prefixes, if it cannot.
-    pub(crate) fn refuses(&self, address: IpAddr) -> Option<Wrong> {
-        let (inside, edge) = match address {
-            IpAddr::V4(address) => {
-                let net = self.v4.iter().find(|net| net.contains(&address));
-                let edge = net.filter(|net| net.prefix_len() <= 30).and_then(|net| match address {
-                    _ if address == net.network() => Some(format!("the network address of {net}")),
-                    _ if address == net.broadcast() => Some(format!("the broadcast address of {net}")),
-                    _ => None,
-                });
-                (net.is_some(), edge)
-            }
-            IpAddr::V6(address) => (self.v6.iter().any(|net| net.contains(&address)), None),
-        };
-        if !inside && self.sound {
-            let nets: Vec<String> = match address {
-                IpAddr::V4(_) => self.v4.iter().map(ToString::to_string).collect(),
-                IpAddr::V6(_) => self.v6.iter().map(ToString::to_string).collect(),
-            };
-            let hint = if nets.is_empty() {
-                "expected no address of this version, or a prefix under peering".to_owned()
-            } else {
-                format!("expected one in {}", nets.join(" or "))
-            };
-            return Some(Wrong::new(format!("{address} is outside the peering prefixes"), hint));
-        }
-        edge.map(|edge| Wrong::new(format!("{address} is {edge}"), "expected a host's address"))
-    }
-
-    /// The prefix whose subnet-router anycast address this is (RFC 4291 section 2.6.1; a /127 has none: RFC 6164).
-    pub(crate) fn subnet_router(&self, address: Ipv6Addr) -> Option<Ipv6Net> {
-        self.v6.iter().copied().find(|net| net.prefix_len() <= 126 && net.network() == address)
-    }
-}
-
 /// Reads a bridge; `None` where its sides are not two.
 pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Option<Bridge> {
-    let sides =
-        m.named("sides", 2..=2, "The two sides, by name.", |side_name, m| side(name, side_name, m, ports));
+    let sides = m.named("sides", 2..=2, SIDES, |side_name, m| side(name, side_name, m, ports));
     if let [SideRules { mac: Some(first), .. }, SideRules { mac: Some(second), .. }] = sides.as_slice()
         && first == second
     {
@@ -129,7 +84,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "expected a MAC of its own for each side: one MAC on both VLANs upsets the switches around";
         m.notes.error(m.at("sides"), format!("both sides have the MAC {first}"), hint);
     }
-    let peering = m.required_section("peering", "The exchange's prefixes.", peering);
+    let peering = m.required_section("peering", "The exchange's prefixes, at least one.", peering::read);
     let own = m.section("own", "The bridge's own addresses.", |m| own(m, &peering));
     unsent_errors(m, &peering, own);
     let admission = m.or(
@@ -141,7 +96,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
     let anycast =
         m.section("anycast", "Which sources draw no Packet Too Big because they are anycast.", anycast);
     let neighbours = m.section("neighbours", "The table of IP addresses.", |m| {
-        let capacity = m.or("capacity", Whole(CAPACITY), 8192, "Entries in all. A change needs a restart.");
+        let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 8192, "Entries in all.");
         let per_mac = m.or("per_mac", Whole(CAPACITY), 16, "Learned entries of one MAC.");
         if per_mac > capacity && m.has("per_mac") {
             m.notes.error(
@@ -173,7 +128,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
             "mode",
             Choice(&[("bridge", Resolution::Bridge), ("answer", Resolution::Answer)]),
             Resolution::default(),
-            "bridge: checked, limited and passed, the owner answers; answer: answered for the owner where that is sure to be right.",
+            "bridge: a request is checked, limited and passed, and the owner answers. answer: it is answered on the owner's behalf where that is sure to be right.",
         )
     };
     let conflict = m.or(
@@ -195,21 +150,20 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
         arp: m.section("arp", "What happens to ARP requests.", resolution),
         nd: m.section("nd", "What happens to neighbour solicitations.", resolution),
         neighbours,
-        answers: m.section("answers", "Replies a side, echo included.", |m| rate(m, 1000, 1000)),
+        answers: rate(m, "answers", "Replies sent per side, echo replies included.", 1000, 1000),
         anycast,
         mtu_errors: m.section("mtu_errors", "Packet Too Big and Fragmentation Needed sent.", |m| MtuErrors {
-            source: m
-                .section("source", "To one source address, or /64 beyond the exchange.", |m| rate(m, 10, 20)),
-            mac: m.section("mac", "To one MAC.", |m| rate(m, 500, 250)),
-            side: m.section("side", "On one side.", |m| rate(m, 2000, 500)),
+            source: rate(m, "source", "To one source address, or /64 beyond the exchange.", 10, 20),
+            mac: rate(m, "mac", "To one MAC.", 500, 250),
+            side: rate(m, "side", "On one side.", 2000, 500),
         }),
         storm: m.section("storm", "Limits of broadcast and multicast.", storm),
-        unknown_unicast: m.section_or(
+        unknown_unicast: m.whole_or(
             "unknown_unicast",
             "drop",
             true,
-            "Frames to unknown destinations that pass, a side; or drop.",
-            |m| rate(m, 100, 100),
+            "Frames to unknown destinations that pass, per side; drop lets none pass.",
+            |m| bucket(m, 100, 100),
         ),
         macs: m.section("macs", "The table of MAC addresses.", macs),
         loops: m.section("loop", "Loop probes.", |m| Loops {
@@ -217,16 +171,16 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
                 "probe",
                 OffOr(milliseconds(100, 60_000)),
                 Some(Duration::from_secs(1)),
-                "Interval of the probes, 100ms to 60s; or off.",
+                "Interval of the probes.",
             ),
             hold: m.or(
                 "hold",
                 seconds(1, 900),
                 Duration::from_secs(60),
-                "How long a looped side's flooding is held at first, 1s to 15m.",
+                "How long a looped side's flooding is held at first.",
             ),
         }),
-        mld: m.or("mld", mld, false, "Multicast listener discovery."),
+        mld: m.or("mld", mld, false, "What happens to multicast listener discovery."),
         drain: m.or(
             "drain",
             Switch,
@@ -237,7 +191,7 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
     Some(Bridge { sides: sides.try_into().ok()?, ..bridge })
 }
 
-/// Stands in until both sides are known to be there.
+/// A placeholder until both sides have been read.
 const DEFAULT_SIDE: SideRules = SideRules {
     name: String::new(),
     port: 0,
@@ -260,8 +214,13 @@ fn side(bridge: &str, name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> 
         }
         found
     });
-    let vlan = m.optional("vlan", VlanId, "Its VLAN; without one the side is untagged (an access side).");
-    let outer = m.optional("outer_vlan", VlanId, "An 802.1ad service tag around the VLAN's.");
+    let vlan = m.optional(
+        "vlan",
+        VlanId,
+        "untagged",
+        "Its VLAN; without one the side is untagged (an access side).",
+    );
+    let outer = m.optional("outer_vlan", VlanId, "none", "An 802.1ad service tag around the VLAN's.");
     if m.has("outer_vlan") && !m.has("vlan") {
         m.notes.error(
             m.at("outer_vlan"),
@@ -294,7 +253,8 @@ fn side(bridge: &str, name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> 
         mac: m.optional(
             "mac",
             Station,
-            "The bridge's own MAC on this side. Default: derived from the port's.",
+            "derived",
+            "The bridge's own MAC on this side; without one it is derived from the port's.",
         ),
         fragment: m.or(
             "fragment",
@@ -318,7 +278,11 @@ impl Form for VlanId {
     fn read(&self, node: &Node) -> Result<Vid, Wrong> {
         VlanId::NUMBER
             .read(node)
-            .and_then(|number| Vid::new(number).ok_or_else(|| Wrong::found(node, "1 to 4094")))
+            .and_then(|number| Vid::new(number).ok_or_else(|| Wrong::found(node, self.expected())))
+    }
+
+    fn expected(&self) -> String {
+        VlanId::NUMBER.expected()
     }
 
     fn schema(&self) -> serde_json::Value {
@@ -330,42 +294,12 @@ impl Form for VlanId {
     }
 }
 
-fn peering(m: &mut Fields<'_, '_>) -> Peering {
-    let before = m.notes.count();
-    let v4 = m.list("ipv4", MAX_PREFIXES, PREFIX4, "IPv4 prefixes, /8 to /31.");
-    let v6 = m.list("ipv6", MAX_PREFIXES, PREFIX6, "IPv6 prefixes, /16 to /127.");
-    if v4.is_empty() && v6.is_empty() && m.notes.count() == before {
-        m.notes.error(m.here(), "there is no peering prefix", "expected at least one under ipv4 or ipv6");
-    }
-    apart(m, &v4, |a, b| a.contains(b) || b.contains(a));
-    apart(m, &v6, |a, b| a.contains(b) || b.contains(a));
-    let sound = m.notes.count() == before && m.here().is_some();
-    Peering { v4: values(v4), v6: values(v6), sound }
-}
-
-fn values<T>(listed: Vec<(Id, T)>) -> Vec<T> {
-    listed.into_iter().map(|(_, value)| value).collect()
-}
-
-/// Notes prefixes that overlap an earlier one.
-fn apart<N: std::fmt::Display>(m: &mut Fields<'_, '_>, nets: &[(Id, N)], overlap: impl Fn(&N, &N) -> bool) {
-    for (index, (id, net)) in nets.iter().enumerate() {
-        if let Some((_, other)) = nets.iter().take(index).find(|(_, other)| overlap(net, other)) {
-            m.notes.error(
-                Some(*id),
-                format!("{net} overlaps {other}"),
-                "expected prefixes apart from one another",
-            );
-        }
-    }
-}
-
 fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
     let own = Own {
-        ipv4: m.optional("ipv4", ADDRESS4, "In the peering prefixes; answered on both sides."),
-        ipv6: m.optional("ipv6", ADDRESS6, "In the peering prefixes; answered on both sides."),
-        icmp_source4: m.optional("icmp_source4", ADDRESS4, "Source of Fragmentation Needed, routed in the Internet (the peering prefix is not). Default: ipv4."),
-        icmp_source6: m.optional("icmp_source6", ADDRESS6, "Source of Packet Too Big, routed in the Internet (the peering prefix is not). Default: ipv6."),
+        ipv4: m.optional("ipv4", ADDRESS4, "none", "Its IPv4 address, in the peering prefixes; answered on both sides."),
+        ipv6: m.optional("ipv6", ADDRESS6, "none", "Its IPv6 address, in the peering prefixes; answered on both sides."),
+        icmp_source4: m.optional("icmp_source4", ADDRESS4, "none", "Source of Fragmentation Needed, routed in the Internet (the peering prefix is not); without one, ipv4."),
+        icmp_source6: m.optional("icmp_source6", ADDRESS6, "none", "Source of Packet Too Big, routed in the Internet (the peering prefix is not); without one, ipv6."),
     };
     for (key, address) in [("ipv4", own.ipv4.map(IpAddr::V4)), ("ipv6", own.ipv6.map(IpAddr::V6))] {
         if let Some(wrong) = address.and_then(|address| peering.refuses(address)) {
@@ -381,7 +315,7 @@ fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
     own
 }
 
-/// Warns where errors about the path MTU cannot be sent (SPEC F178).
+/// Warns where errors about the path MTU cannot be sent (docs/spec F178).
 fn unsent_errors(m: &mut Fields<'_, '_>, peering: &Peering, own: Own) {
     let cases: [(bool, &str, Option<IpAddr>); 2] = [
         (peering.v4.is_empty(), "4", own.icmp_source4.or(own.ipv4).map(Ipv4Addr::into)),
@@ -422,35 +356,30 @@ fn anycast(m: &mut Fields<'_, '_>) -> Anycast {
 }
 
 fn storm(m: &mut Fields<'_, '_>) -> Storm {
-    let (broadcast, multicast) = m.section("side", "All of a side.", |m| {
+    let (broadcast, multicast) = m.section("side", "All broadcast or multicast of one side together.", |m| {
         (
-            m.section("broadcast", "Broadcast frames.", |m| rate(m, 1000, 2000)),
-            m.section("multicast", "Multicast frames.", |m| rate(m, 1000, 2000)),
+            rate(m, "broadcast", "Broadcast frames.", 1000, 2000),
+            rate(m, "multicast", "Multicast frames.", 1000, 2000),
         )
     });
-    Storm {
-        broadcast,
-        multicast,
-        mac: m.section("mac", "Broadcast and multicast of one source MAC.", |m| rate(m, 50, 300)),
-    }
+    Storm { broadcast, multicast, mac: rate(m, "mac", "Broadcast and multicast of one source MAC.", 50, 300) }
 }
 
 fn macs(m: &mut Fields<'_, '_>) -> Macs {
-    let capacity =
-        m.or("capacity", Whole(CAPACITY), 4096, "Learned addresses a side. A change needs a restart.");
-    // The table packs an address's age in few bits: an hour is what they hold.
+    let capacity = m.or(fixed("capacity"), Whole(CAPACITY), 4096, "Learned addresses per side.");
+    // At most an hour: the table has few bits for an address's age.
     let age = m.or(
         "age",
         seconds(1, 3600),
         Duration::from_secs(300),
-        "An address unheard for so long is forgotten, 1s to 1h.",
+        "An address unheard for so long is forgotten.",
     );
-    let new = m.section("new", "New addresses a side.", |m| rate(m, 50, 1000));
+    let new = rate(m, "new", "New addresses learned per side.", 50, 1000);
     let move_guard = m.or(
         "move_guard",
         milliseconds(100, 60_000),
         Duration::from_secs(1),
-        "An address heard on its side within this time is not believed on the other, 100ms to 60s.",
+        "An address heard on its side within this time is not believed on the other. No longer than age.",
     );
     if move_guard > age {
         let id = m.at(if m.has("move_guard") { "move_guard" } else { "age" });
@@ -460,17 +389,31 @@ fn macs(m: &mut Fields<'_, '_>) -> Macs {
             "expected a move_guard no longer than age",
         );
     }
-    let flap = m.section("flap", "An address that moves so often is refused on both sides.", |m| Flap {
-        moves: m.or("moves", Whole(1..=16u8), 5, "So many moves"),
-        within: m.or("within", seconds(1, 3600), Duration::from_secs(180), "within this time, 1s to 1h:"),
-        hold: m.or("hold", seconds(1, 86_400), Duration::from_secs(540), "refused for so long, 1s to 24h."),
+    let flap = m.section("flap", "Addresses that keep moving from side to side.", |m| Flap {
+        moves: m.or("moves", Whole(1..=16u8), 5, "How many moves within `within` are too many."),
+        within: m.or(
+            "within",
+            seconds(1, 3600),
+            Duration::from_secs(180),
+            "The time in which the moves are counted.",
+        ),
+        hold: m.or(
+            "hold",
+            seconds(1, 86_400),
+            Duration::from_secs(540),
+            "How long the address is refused then, on both sides.",
+        ),
     });
     Macs { capacity, age, new, move_guard, flap }
 }
 
-fn rate(m: &mut Fields<'_, '_>, per_second: u32, burst: u32) -> Rate {
+fn rate(m: &mut Fields<'_, '_>, key: &'static str, help: &str, per_second: u32, burst: u32) -> Rate {
+    m.whole(key, help, |m| bucket(m, per_second, burst))
+}
+
+fn bucket(m: &mut Fields<'_, '_>, per_second: u32, burst: u32) -> Rate {
     Rate {
-        per_second: m.or("rate", PerSecond, per_second, "So many a second, from 1/s."),
-        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "So many at once after a pause, from 1."),
+        per_second: m.or("rate", PerSecond, per_second, "How many a second."),
+        burst: m.or("burst", Whole(1..=MAX_RATE), burst, "How many at once after a pause."),
     }
 }

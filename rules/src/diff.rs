@@ -4,16 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 
 use crate::ether::{Mac, Side};
-use crate::form::duration;
-use crate::model::{
-    Admission, Anycast, Bridge, Conflict, Idle, Member, Rate, Resolution, Role, Rules, SideRules, Tags,
-};
+use crate::model::{Bridge, Member, Role, Rules, Setting};
 
 /// What `new` asks for that the bridge that runs `running` cannot do without a restart: a sentence each, naming the key and both values.
 /// Empty: a reload can apply `new`.
 ///
-/// Fixed while it runs: the ports, their order, devices, MTU and room for tags; the workers; `macs.capacity` and `neighbours.capacity` of a
-/// bridge; which side of a bridge is the first; the control socket and its group; `metrics`.
+/// Fixed while it runs: what `docs/YAML.md` says needs a restart; the ports, their order, MTU and room for tags; which side of a
+/// bridge is the first.
 pub fn against(running: &Rules, new: &Rules) -> Vec<String> {
     let restart = |key: &str, old: &dyn Display, new: &dyn Display| {
         format!("{key}: cannot change from {old} to {new} while the bridge runs: restart it to apply that")
@@ -25,11 +22,8 @@ pub fn against(running: &Rules, new: &Rules) -> Vec<String> {
     }
     for (old, new) in pairs(&running.ports, &new.ports, |port| &port.name) {
         if old.tags < new.tags {
-            refused.push(restart(
-                &format!("ports.{}: the most tags of its sides", old.name),
-                &old.tags,
-                &new.tags,
-            ));
+            let what = format!("ports.{}: the most tags of its sides", old.name);
+            refused.push(restart(&what, &old.tags, &new.tags));
         }
     }
     for (old, new) in pairs(&running.bridges, &new.bridges, |bridge| &bridge.name) {
@@ -38,14 +32,8 @@ pub fn against(running: &Rules, new: &Rules) -> Vec<String> {
             refused.push(restart(&format!("bridges.{}.sides: their order", old.name), &first, &second));
         }
     }
-    let (old, new) = (settings(running, new), settings(new, running));
-    let values: HashMap<&str, &str> =
-        new.iter().map(|setting| (setting.key.as_str(), setting.value.as_str())).collect();
-    for setting in old.iter().filter(|setting| setting.fixed) {
-        if let Some(value) = values.get(setting.key.as_str()).filter(|value| **value != setting.value) {
-            refused.push(restart(&setting.key, &setting.value, value));
-        }
-    }
+    let fixed = different(running, new).filter(|(old, _)| old.fixed);
+    refused.extend(fixed.map(|(old, new)| restart(&old.path, &old.value, &new.value)));
     refused
 }
 
@@ -55,20 +43,23 @@ pub fn changes(old: &Rules, new: &Rules) -> Vec<String> {
     named(&mut lines, "ports", &old.ports, &new.ports, |port| &port.name);
     named(&mut lines, "bridges", &old.bridges, &new.bridges, |bridge| &bridge.name);
     for (before, after) in pairs(&old.bridges, &new.bridges, |bridge| &bridge.name) {
-        named(&mut lines, &format!("bridges.{}.sides", before.name), &before.sides, &after.sides, |side| {
-            &side.name
-        });
+        let sides = format!("bridges.{}.sides", before.name);
+        named(&mut lines, &sides, &before.sides, &after.sides, |side| &side.name);
         members(&mut lines, before, after);
     }
-    let after = settings(new, old);
-    let values: HashMap<&str, &str> =
-        after.iter().map(|setting| (setting.key.as_str(), setting.value.as_str())).collect();
-    for Setting { key, value: before, .. } in settings(old, new) {
-        if let Some(after) = values.get(key.as_str()).filter(|after| **after != before) {
-            lines.push(format!("{key}: {before} -> {after}"));
-        }
-    }
+    let settings = different(old, new);
+    lines.extend(settings.map(|(old, new)| format!("{}: {} -> {}", old.path, old.value, new.value)));
     lines
+}
+
+/// The settings that both have and that differ. What only one has belongs to a port, bridge or side that the other has not.
+fn different<'r>(old: &'r Rules, new: &'r Rules) -> impl Iterator<Item = (&'r Setting, &'r Setting)> {
+    let after: HashMap<&str, &Setting> =
+        new.settings.iter().map(|setting| (setting.path.as_str(), setting)).collect();
+    old.settings.iter().filter_map(move |before| {
+        let after = *after.get(before.path.as_str())?;
+        (after.value != before.value).then_some((before, after))
+    })
 }
 
 /// What is in one list only.
@@ -84,119 +75,8 @@ fn pairs<'r, T>(old: &'r [T], new: &'r [T], name: impl Fn(&T) -> &str) -> Vec<(&
     old.iter().filter_map(same).collect()
 }
 
-/// A key and its value as an operator would say it.
-struct Setting {
-    key: String,
-    value: String,
-    /// Only a restart changes it.
-    fixed: bool,
-}
-
-/// All settings of `rules` but its members, of what `other` names too.
-fn settings(rules: &Rules, other: &Rules) -> Vec<Setting> {
-    let mut all = Vec::new();
-    let mut put = |fixed: bool, key: String, value: String| all.push(Setting { key, value, fixed });
-    for (port, _) in pairs(&rules.ports, &other.ports, |port| &port.name) {
-        put(true, format!("ports.{}.device", port.name), port.device.clone());
-        put(true, format!("ports.{}: the MTU of its largest side", port.name), port.mtu.to_string());
-    }
-    put(true, "workers".into(), list(&rules.workers));
-    let idle = match rules.idle {
-        Idle::Poll => "poll",
-        Idle::Pause => "pause",
-        Idle::Sleep => "sleep",
-    };
-    put(false, "idle".into(), idle.into());
-    put(true, "control.socket".into(), rules.control.socket.display().to_string());
-    put(true, "control.group".into(), or_none(rules.control.group.as_ref()));
-    put(true, "metrics".into(), rules.metrics.map_or("off".into(), |listen| listen.to_string()));
-    for (bridge, same) in pairs(&rules.bridges, &other.bridges, |bridge| &bridge.name) {
-        let path = format!("bridges.{}", bridge.name);
-        for (side, _) in pairs(&bridge.sides, &same.sides, |side| &side.name) {
-            let port = rules.ports.get(side.port).map_or("", |port| &port.name);
-            side_settings(&mut put, &format!("{path}.sides.{}", side.name), side, port);
-        }
-        bridge_settings(&mut |fixed, key, value| put(fixed, format!("{path}.{key}"), value), bridge);
-    }
-    all
-}
-
-fn side_settings(put: &mut impl FnMut(bool, String, String), path: &str, side: &SideRules, port: &str) {
-    put(false, format!("{path}.port"), port.into());
-    put(false, format!("{path}.vlan"), tags(side.tags));
-    put(false, format!("{path}.mtu"), side.mtu.to_string());
-    put(false, format!("{path}.mac"), side.mac.map_or("derived".into(), |mac| mac.to_string()));
-    put(false, format!("{path}.fragment"), side.fragment.to_string());
-}
-
-fn bridge_settings(put: &mut impl FnMut(bool, &str, String), bridge: &Bridge) {
-    let mode = |resolution: Resolution| match resolution {
-        Resolution::Bridge => "bridge".to_owned(),
-        Resolution::Answer => "answer".to_owned(),
-    };
-    let pass = |pass: bool| if pass { "pass".to_owned() } else { "drop".to_owned() };
-    let Anycast { subnet_router, never, extra, ptb } = &bridge.anycast;
-    put(false, "peering.ipv4", list(&bridge.peering4));
-    put(false, "peering.ipv6", list(&bridge.peering6));
-    put(false, "own.ipv4", or_none(bridge.own.ipv4));
-    put(false, "own.ipv6", or_none(bridge.own.ipv6));
-    put(false, "own.icmp_source4", or_none(bridge.own.icmp_source4));
-    put(false, "own.icmp_source6", or_none(bridge.own.icmp_source6));
-    let admission = match bridge.admission {
-        Admission::Learned => "learned",
-        Admission::Members => "members",
-    };
-    put(false, "admission", admission.into());
-    put(false, "conflict", pass(bridge.conflict == Conflict::Pass));
-    put(false, "arp.mode", mode(bridge.arp));
-    put(false, "nd.mode", mode(bridge.nd));
-    put(true, "neighbours.capacity", bridge.neighbours.capacity.to_string());
-    put(false, "neighbours.per_mac", bridge.neighbours.per_mac.to_string());
-    put(false, "answers", rate(bridge.answers));
-    put(false, "anycast.subnet_router", if *subnet_router { "auto" } else { "off" }.into());
-    put(false, "anycast.never", list(never));
-    put(false, "anycast.extra", list(extra));
-    put(false, "anycast.ptb", ptb.to_string());
-    put(false, "mtu_errors.source", rate(bridge.mtu_errors.source));
-    put(false, "mtu_errors.mac", rate(bridge.mtu_errors.mac));
-    put(false, "mtu_errors.side", rate(bridge.mtu_errors.side));
-    put(false, "storm.side.broadcast", rate(bridge.storm.broadcast));
-    put(false, "storm.side.multicast", rate(bridge.storm.multicast));
-    put(false, "storm.mac", rate(bridge.storm.mac));
-    put(false, "unknown_unicast", bridge.unknown_unicast.map_or("drop".into(), rate));
-    put(true, "macs.capacity", bridge.macs.capacity.to_string());
-    put(false, "macs.age", duration(bridge.macs.age));
-    put(false, "macs.new", rate(bridge.macs.new));
-    put(false, "macs.move_guard", duration(bridge.macs.move_guard));
-    put(false, "macs.flap.moves", bridge.macs.flap.moves.to_string());
-    put(false, "macs.flap.within", duration(bridge.macs.flap.within));
-    put(false, "macs.flap.hold", duration(bridge.macs.flap.hold));
-    put(false, "loop.probe", bridge.loops.probe.map_or("off".into(), duration));
-    put(false, "loop.hold", duration(bridge.loops.hold));
-    put(false, "mld", pass(bridge.mld));
-    put(false, "drain", bridge.drain.to_string());
-}
-
-/// Tags as an operator says them.
-pub(crate) fn tags(tags: Tags) -> String {
-    match tags {
-        Tags::Untagged => "untagged".into(),
-        Tags::Single(vid) => format!("VLAN {vid}"),
-        Tags::Double { outer, inner } => format!("VLAN {inner} in service VLAN {outer}"),
-    }
-}
-
-fn rate(rate: Rate) -> String {
-    format!("{}/s burst {}", rate.per_second, rate.burst)
-}
-
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if items.is_empty() { "none".into() } else { items.join(", ") }
-}
-
-fn or_none<T: Display>(value: Option<T>) -> String {
-    value.map_or("none".into(), |value| value.to_string())
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// What changes among the members of a bridge. One is the same before and after if it has the same name, else if
@@ -252,23 +132,26 @@ fn pin(bridge: &Bridge, side: Option<Side>) -> &str {
 }
 
 fn member(lines: &mut Vec<String>, path: &str, before: &Member, after: &Member, bridges: (&Bridge, &Bridge)) {
-    let name = &after.name;
+    // Nothing of a member can be left out here: a new field is one more pattern to write.
+    let Member { name: old_name, side: old_side, macs: old_macs, addresses: old_addresses, role: old_role } =
+        before;
+    let Member { name, side, macs, addresses, role } = after;
     let mut put = |what: String| lines.push(format!("{path}: member {name} {what}"));
-    if before.name != after.name {
-        put(format!("was {}", before.name));
+    if old_name != name {
+        put(format!("was {old_name}"));
     }
-    let (from, to) = (pin(bridges.0, before.side), pin(bridges.1, after.side));
+    let (from, to) = (pin(bridges.0, *old_side), pin(bridges.1, *side));
     if from != to {
         put(format!("moves from {from} to {to}"));
     }
-    if before.role != after.role {
-        put(match after.role {
+    if old_role != role {
+        put(match role {
             Role::Router => "is a router now".into(),
             Role::Host => "is a host now".into(),
         });
     }
-    difference("MAC", &before.macs, &after.macs, &mut put);
-    difference("address", &before.addresses, &after.addresses, &mut put);
+    difference("MAC", old_macs, macs, &mut put);
+    difference("address", old_addresses, addresses, &mut put);
 }
 
 fn difference<T: Display + PartialEq>(what: &str, before: &[T], after: &[T], put: &mut impl FnMut(String)) {

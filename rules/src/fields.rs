@@ -2,17 +2,20 @@
 //!
 //! A value that is missing or wrong is noted and stands in as its default, so that reading goes on and finds what else
 //! is wrong; no rules are made of a file with an error. The keys that were asked for are the keys that are known: others are
-//! errors. The same walk over no file describes the keys instead: that is the schema.
+//! errors. Each value is also kept as a [`Setting`], under its key's path: so whatever is read is compared when rules are
+//! reloaded. The same walk over no file describes the keys instead: that is the schema.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
-use crate::form::{Form, NAME, Wrong, is_word, word_values};
+use crate::form::{Form, NAME, Wrong, is_word};
+use crate::key::{Content, Described, Key};
+use crate::model::Setting;
 use crate::tree::{Id, Node, Value, shown};
 
-/// More are not read by anyone; a hostile file could hold millions.
+/// Errors kept, and warnings kept: nobody reads more, and a hostile file could cause millions.
 const MAX_NOTES: usize = 1_000;
 
 /// Something to say about a node.
@@ -111,33 +114,58 @@ pub(crate) fn suggest<'k>(word: &str, known: impl IntoIterator<Item = &'k str> +
     }
 }
 
+/// The values of a list without their places.
+pub(crate) fn values<T>(listed: Vec<(Option<Id>, T)>) -> Vec<T> {
+    listed.into_iter().map(|(_, value)| value).collect()
+}
+
 /// The keys of one mapping.
 pub(crate) struct Fields<'n, 't> {
     /// Where everything is noted.
     pub(crate) notes: &'n mut Notes,
-    /// The mapping; none where it is absent and all is default, and in the walk for the schema.
+    /// The mapping; none where it is absent and all is default, and in the walk that describes.
     node: Option<&'t Node>,
     entries: Vec<(&'t str, &'t Node, &'t Node)>,
     known: Vec<&'static str>,
-    properties: Map<String, Json>,
-    required: Vec<&'static str>,
+    /// What has been read, by its path within the mapping; none in a list of mappings, which are known by no path.
+    settings: Option<Vec<Setting>>,
+    described: Vec<Described>,
+}
+
+/// What came out of a mapping.
+pub(crate) struct Mapping<T> {
+    pub(crate) value: T,
+    /// What it says, for comparing.
+    pub(crate) settings: Vec<Setting>,
+    /// Its keys, where they are described.
+    pub(crate) keys: Vec<Described>,
 }
 
 impl<'t> Fields<'_, 't> {
-    /// Reads a mapping with `read`; then what `read` did not ask for is unknown. Also the mapping's schema.
-    pub(crate) fn of<T>(
+    /// Reads a whole file with `read`.
+    pub(crate) fn file<T>(
+        notes: &mut Notes,
+        root: Option<&'t Node>,
+        read: impl FnOnce(&mut Fields<'_, 't>) -> T,
+    ) -> Mapping<T> {
+        Fields::of(notes, root, Some(Vec::new()), read)
+    }
+
+    /// Reads a mapping with `read`; then what `read` did not ask for is unknown.
+    fn of<T>(
         notes: &mut Notes,
         node: Option<&'t Node>,
+        settings: Option<Vec<Setting>>,
         read: impl FnOnce(&mut Fields<'_, 't>) -> T,
-    ) -> (T, Json) {
+    ) -> Mapping<T> {
         let entries = node.and_then(|node| notes.entries(node));
         let mut fields = Fields {
             notes,
             node: node.filter(|_| entries.is_some()),
             entries: entries.unwrap_or_default(),
             known: Vec::new(),
-            properties: Map::new(),
-            required: Vec::new(),
+            settings,
+            described: Vec::new(),
         };
         let value = read(&mut fields);
         let known = std::mem::take(&mut fields.known);
@@ -146,15 +174,17 @@ impl<'t> Fields<'_, 't> {
                 fields.notes.error(Some(key.id), "unknown key", suggest(text, known.iter().copied()));
             }
         }
-        if !fields.notes.describing {
-            return (value, Json::Null);
-        }
-        let mut schema =
-            json!({ "type": "object", "additionalProperties": false, "properties": fields.properties });
-        if !fields.required.is_empty() {
-            schema["required"] = json!(fields.required);
-        }
-        (value, schema)
+        Mapping { value, settings: fields.settings.unwrap_or_default(), keys: fields.described }
+    }
+
+    /// Reads a mapping under a key of this one.
+    fn within<T>(
+        &mut self,
+        node: Option<&'t Node>,
+        read: impl FnOnce(&mut Fields<'_, 't>) -> T,
+    ) -> Mapping<T> {
+        let settings = self.settings.as_ref().map(|_| Vec::new());
+        Fields::of(self.notes, node, settings, read)
     }
 
     /// The node of a key's value, or of this mapping where the key is absent; none where this mapping is absent too.
@@ -182,24 +212,42 @@ impl<'t> Fields<'_, 't> {
     }
 
     /// Takes note of a key, and finds its value.
-    fn ask(&mut self, key: &'static str) -> Option<&'t Node> {
-        self.known.push(key);
-        self.find(key)
+    fn ask(&mut self, key: Key) -> Option<&'t Node> {
+        self.known.push(key.name);
+        self.find(key.name)
     }
 
-    fn require(&mut self, key: &'static str) {
-        self.required.push(key);
+    /// Notes it if a key that must be there is not.
+    fn require(&mut self, key: Key) {
+        let key = key.name;
         if let Some(node) = self.node.filter(|_| !self.has(key)) {
             let hint = Some(format!("expected a key {key} here"));
             self.notes.push(Note { id: node.id, missing: Some(key), message: "missing".into(), hint });
         }
     }
 
-    fn describe(&mut self, key: &'static str, help: &str, schema: impl FnOnce() -> Json) {
+    fn describe(&mut self, key: Key, absent: Option<&str>, help: &str, content: impl FnOnce() -> Content) {
         if self.notes.describing {
-            let mut schema = schema();
-            schema["description"] = json!(help);
-            self.properties.insert(key.into(), schema);
+            let (help, absent) = (help.to_owned(), absent.map(str::to_owned));
+            self.described.push(Described { key, help, absent, content: content() });
+        }
+    }
+
+    /// Keeps what a key says, for comparing.
+    fn keep(&mut self, key: Key, value: impl FnOnce() -> String) {
+        if let Some(settings) = &mut self.settings {
+            settings.push(Setting { path: key.name.to_owned(), value: value(), fixed: key.fixed });
+        }
+    }
+
+    /// Keeps what a mapping under a key says, or under a name of a key.
+    fn keep_all(&mut self, key: Key, under: &str, within: Vec<Setting>) {
+        if let Some(settings) = &mut self.settings {
+            settings.extend(within.into_iter().map(|setting| Setting {
+                path: format!("{under}.{}", setting.path),
+                fixed: key.fixed || setting.fixed,
+                ..setting
+            }));
         }
     }
 
@@ -207,42 +255,62 @@ impl<'t> Fields<'_, 't> {
         form.read(node).map_err(|wrong| self.notes.wrong(node.id, wrong)).ok()
     }
 
-    /// A value that need not be there.
-    pub(crate) fn optional<F: Form>(&mut self, key: &'static str, form: F, help: &str) -> Option<F::Value> {
-        self.describe(key, help, || form.schema());
-        let node = self.ask(key)?;
-        self.read(node, &form)
+    fn value<F: Form>(&mut self, key: Key, form: &F, absent: Option<&str>, help: &str) -> Option<F::Value> {
+        self.describe(key, absent, help, || Content::Value {
+            expected: form.expected(),
+            schema: form.schema(),
+        });
+        let value = self.ask(key).and_then(|node| self.read(node, form));
+        self.keep(key, || match &value {
+            Some(value) => form.say(value),
+            None => absent.unwrap_or_default().to_owned(),
+        });
+        value
+    }
+
+    /// A value that need not be there: then it is as `absent` says.
+    pub(crate) fn optional<F: Form>(
+        &mut self,
+        key: impl Into<Key>,
+        form: F,
+        absent: &str,
+        help: &str,
+    ) -> Option<F::Value> {
+        self.value(key.into(), &form, Some(absent), help)
     }
 
     /// A value that must be there.
-    pub(crate) fn required<F: Form>(&mut self, key: &'static str, form: F, help: &str) -> Option<F::Value> {
+    pub(crate) fn required<F: Form>(&mut self, key: impl Into<Key>, form: F, help: &str) -> Option<F::Value> {
+        let key = key.into();
         self.require(key);
-        self.optional(key, form, help)
+        self.value(key, &form, None, help)
     }
 
     /// A value with a default.
     pub(crate) fn or<F: Form>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         form: F,
         default: F::Value,
         help: &str,
     ) -> F::Value {
-        self.describe(key, help, || {
+        let key = key.into();
+        self.describe(key, Some(&form.say(&default)), help, || {
             let mut schema = form.schema();
             schema["default"] = form.show(&default);
-            schema
+            Content::Value { expected: form.expected(), schema }
         });
-        self.ask(key).and_then(|node| self.read(node, &form)).unwrap_or(default)
+        let value = self.ask(key).and_then(|node| self.read(node, &form)).unwrap_or(default);
+        self.keep(key, || form.say(&value));
+        value
     }
 
-    fn items(&mut self, key: &'static str) -> &'t [Node] {
-        match self.ask(key) {
-            None => &[],
-            Some(Node { value: Value::List(items), .. }) => items,
-            Some(node) => {
+    fn items(&mut self, key: Key) -> Option<&'t [Node]> {
+        match self.ask(key)? {
+            Node { value: Value::List(items), .. } => Some(items),
+            node => {
                 self.notes.wrong(node.id, Wrong::found(node, "a list, [] if there is none"));
-                &[]
+                None
             }
         }
     }
@@ -250,104 +318,158 @@ impl<'t> Fields<'_, 't> {
     /// A list of at most `most` values; absent, it is empty.
     pub(crate) fn list<F: Form>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         most: usize,
         form: F,
         help: &str,
-    ) -> Vec<(Id, F::Value)> {
-        self.describe(key, help, || json!({ "type": "array", "maxItems": most, "items": form.schema() }));
-        let items = self.items(key);
-        if items.len() > most {
-            let found = format!("{} given", items.len());
-            self.notes.error(self.at(key), found, format!("expected at most {most}"));
-        }
-        items.iter().take(most).filter_map(|item| Some((item.id, self.read(item, &form)?))).collect()
+    ) -> Vec<(Option<Id>, F::Value)> {
+        self.list_or(key, most, form, Vec::new(), help)
     }
 
-    /// A list of mappings; absent, it is empty.
+    /// A list of at most `most` values, with a default.
+    pub(crate) fn list_or<F: Form>(
+        &mut self,
+        key: impl Into<Key>,
+        most: usize,
+        form: F,
+        default: Vec<F::Value>,
+        help: &str,
+    ) -> Vec<(Option<Id>, F::Value)> {
+        let key = key.into();
+        let default: Vec<(Option<Id>, F::Value)> = default.into_iter().map(|value| (None, value)).collect();
+        let say = |values: &[(Option<Id>, F::Value)]| {
+            let said: Vec<String> = values.iter().map(|(_, value)| form.say(value)).collect();
+            if said.is_empty() { "none".to_owned() } else { said.join(", ") }
+        };
+        self.describe(key, Some(&say(&default)), help, || {
+            let mut schema = json!({ "type": "array", "maxItems": most, "items": form.schema() });
+            if !default.is_empty() {
+                schema["default"] = default.iter().map(|(_, value)| form.show(value)).collect();
+            }
+            let expected = format!("a list of at most {most}, each {}", form.expected());
+            Content::Value { expected, schema }
+        });
+        let values = match self.items(key) {
+            None => default,
+            Some(items) => {
+                if items.len() > most {
+                    let found = format!("{} given", items.len());
+                    self.notes.error(self.at(key.name), found, format!("expected at most {most}"));
+                }
+                let read = |item: &'t Node| Some((Some(item.id), self.read(item, &form)?));
+                items.iter().take(most).filter_map(read).collect()
+            }
+        };
+        self.keep(key, || say(&values));
+        values
+    }
+
+    /// A list of mappings; absent, it is empty. What changes in it is not found by comparing settings.
     pub(crate) fn mappings<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         help: &str,
         mut read: impl FnMut(&mut Fields<'_, 't>) -> T,
     ) -> Vec<T> {
+        let key = key.into();
         if self.notes.describing {
-            let (_, schema) = Fields::of(self.notes, None, &mut read);
-            self.describe(key, help, || json!({ "type": "array", "items": schema }));
+            let keys = Fields::of(self.notes, None, None, &mut read).keys;
+            self.describe(key, Some("none"), help, || Content::List(keys));
         }
-        self.items(key).iter().map(|item| Fields::of(self.notes, Some(item), &mut read).0).collect()
+        let items = self.items(key).unwrap_or_default();
+        items.iter().map(|item| Fields::of(self.notes, Some(item), None, &mut read).value).collect()
     }
 
     /// A mapping within this one; absent, all in it is default.
     pub(crate) fn section<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         help: &str,
         read: impl FnOnce(&mut Fields<'_, 't>) -> T,
     ) -> T {
-        let node = self.ask(key);
-        let (value, schema) = Fields::of(self.notes, node, read);
-        self.describe(key, help, || schema);
-        value
+        self.any_section(key.into(), Some(""), help, read)
     }
 
     /// A mapping within this one that must be there.
     pub(crate) fn required_section<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         help: &str,
         read: impl FnOnce(&mut Fields<'_, 't>) -> T,
     ) -> T {
+        let key = key.into();
         self.require(key);
-        self.section(key, help, read)
+        self.any_section(key, None, help, read)
     }
 
-    /// A mapping within this one, or `word` in its place; absent, it is as `on` says.
-    pub(crate) fn section_or<T>(
+    fn any_section<T>(
         &mut self,
-        key: &'static str,
-        word: &str,
+        key: Key,
+        absent: Option<&str>,
+        help: &str,
+        read: impl FnOnce(&mut Fields<'_, 't>) -> T,
+    ) -> T {
+        let node = self.ask(key);
+        let Mapping { value, settings, keys } = self.within(node, read);
+        self.describe(key, absent, help, || Content::Section(keys));
+        self.keep_all(key, key.name, settings);
+        value
+    }
+
+    /// A mapping within this one that is spoken of as one value, such as a rate with its burst; absent, all in it is default.
+    pub(crate) fn whole<T>(
+        &mut self,
+        key: impl Into<Key>,
+        help: &str,
+        read: impl FnOnce(&mut Fields<'_, 't>) -> T,
+    ) -> T {
+        let key = key.into();
+        let node = self.ask(key);
+        let Mapping { value, settings, keys } = self.within(node, read);
+        self.describe(key, Some(""), help, || Content::Whole { keys, word: None });
+        self.keep(key, || as_one(&settings));
+        value
+    }
+
+    /// The same, or `word` in its place; absent, it is as `on` says.
+    pub(crate) fn whole_or<T>(
+        &mut self,
+        key: impl Into<Key>,
+        word: &'static str,
         on: bool,
         help: &str,
         read: impl FnOnce(&mut Fields<'_, 't>) -> T,
     ) -> Option<T> {
+        let key = key.into();
         let node = self.ask(key);
+        let absent = if on { "" } else { word };
         if node.is_some_and(|node| is_word(node, word)) || (node.is_none() && !on && !self.notes.describing) {
+            self.keep(key, || word.to_owned());
             return None;
         }
         if let Some(node) = node.filter(|node| !matches!(node.value, Value::Map(_))) {
             self.notes.wrong(node.id, Wrong::found(node, format!("a mapping, or {word}")));
             return None;
         }
-        let (value, schema) = Fields::of(self.notes, node, read);
-        self.describe(key, help, || {
-            let mut either = json!({ "anyOf": [{ "enum": word_values(word) }, schema] });
-            if !on {
-                either["default"] = json!(word);
-            }
-            either
-        });
+        let Mapping { value, settings, keys } = self.within(node, read);
+        self.describe(key, Some(absent), help, || Content::Whole { keys, word: Some(word) });
+        self.keep(key, || as_one(&settings));
         Some(value)
     }
 
     /// A mapping from names, which must be there, to mappings.
     pub(crate) fn named<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         count: RangeInclusive<usize>,
         help: &str,
         mut read: impl FnMut(&str, &mut Fields<'_, 't>) -> T,
     ) -> Vec<T> {
+        let key = key.into();
         self.require(key);
         if self.notes.describing {
-            let (_, schema) = Fields::of(self.notes, None, |fields| read("", fields));
-            let (least, most) = (*count.start(), *count.end());
-            self.describe(key, help, || {
-                json!({
-                    "type": "object", "propertyNames": { "pattern": NAME.schema()["pattern"] },
-                    "minProperties": least, "maxProperties": most, "additionalProperties": schema,
-                })
-            });
+            let keys = self.within(None, |fields| read("", fields)).keys;
+            self.describe(key, None, help, || Content::Named { keys, count: count.clone() });
         }
         let Some(node) = self.ask(key) else { return Vec::new() };
         let Some(entries) = self.notes.entries(node) else { return Vec::new() };
@@ -362,14 +484,24 @@ impl<'t> Fields<'_, 't> {
             );
         }
         let mut values = Vec::with_capacity(entries.len());
-        for (name, key, value) in entries {
+        for (name, label, value) in entries {
             // A name that is none stands in messages from here on: short, and harmless to a terminal.
             let name = shown(name);
-            if let Err(wrong) = NAME.read(key) {
-                self.notes.error(Some(key.id), format!("\"{name}\" is no name"), wrong.hint);
+            if let Err(wrong) = NAME.read(label) {
+                self.notes.error(Some(label.id), format!("\"{name}\" is no name"), wrong.hint);
             }
-            values.push(Fields::of(self.notes, Some(value), |fields| read(&name, fields)).0);
+            let Mapping { value, settings, .. } = self.within(Some(value), |fields| read(&name, fields));
+            self.keep_all(key, &format!("{}.{name}", key.name), settings);
+            values.push(value);
         }
         values
     }
+}
+
+/// What a mapping says as one value: its first value, then each other after its key, as in `50/s burst 300`.
+fn as_one(settings: &[Setting]) -> String {
+    settings.iter().fold(String::new(), |said, setting| match said.as_str() {
+        "" => setting.value.clone(),
+        _ => format!("{said} {} {}", setting.path, setting.value),
+    })
 }

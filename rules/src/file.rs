@@ -10,7 +10,9 @@ use crate::bridge::{self, Ports};
 use crate::diagnostic::{Diagnostic, Errors, Severity};
 use crate::fields::{Fields, Note, Notes};
 use crate::form::{Choice, DEVICE, GROUP, LISTEN, SOCKET, Whole, device_identity};
-use crate::model::{Bridge, Control, Idle, Port, Rules};
+use crate::key::{self, Described, fixed};
+use crate::model::{Bridge, Control, Idle, Port, Rules, Setting};
+use crate::page;
 use crate::tree::{Fault, Tree};
 
 /// The largest file that is read, in bytes: 16 MiB.
@@ -82,7 +84,7 @@ pub fn parse(text: &str, file: &str) -> Result<Checked, Errors> {
             }])
         })?;
     let mut notes = Notes::default();
-    let (rules, _) = Fields::of(&mut notes, Some(&tree.root), whole);
+    let file_says = Fields::file(&mut notes, Some(&tree.root), whole);
     let diagnose = |severity, mut notes: Vec<Note>| -> Vec<Diagnostic> {
         notes.sort_by_key(|note| note.id);
         let place = |note: Note| {
@@ -112,20 +114,37 @@ pub fn parse(text: &str, file: &str) -> Result<Checked, Errors> {
         errors.push(Diagnostic { path: String::new(), message, hint: None, ..last.clone() });
     }
     if errors.is_empty() {
+        let mut rules = file_says.value;
+        let mtus = rules.ports.iter().map(|port| Setting {
+            path: format!("ports.{}: the MTU of its largest side", port.name),
+            value: port.mtu.to_string(),
+            fixed: true,
+        });
+        rules.settings = mtus.chain(file_says.settings).collect();
         Ok(Checked { rules, warnings: diagnose(Severity::Warning, notes.warnings), text: text.to_owned() })
     } else {
         Err(Errors(errors))
     }
 }
 
+/// All keys of the file, described.
+fn keys() -> Vec<Described> {
+    Fields::file(&mut Notes::describing(), None, whole).keys
+}
+
 /// JSON Schema (2020-12) of the file, for editors: every key with its meaning, form and default. It is a little wider than [`parse`], which
 /// also checks what concerns several values together, and the ranges of times and rates.
 pub fn schema() -> Json {
-    let (_, mut schema) = Fields::of(&mut Notes::describing(), None, whole);
+    let mut schema = key::schema(&keys());
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("sluice rules");
     schema["description"] = json!("Ports, bridges and the filter between their sides.");
     schema
+}
+
+/// The reference page of the file, in Markdown (`docs/YAML.md`): the same, and which keys a reload can change.
+pub fn reference() -> String {
+    page::page(&keys())
 }
 
 /// The keys at the top.
@@ -133,7 +152,7 @@ fn whole(m: &mut Fields<'_, '_>) -> Rules {
     m.required("version", Whole(1..=1u32), "The version of this format.");
     let mut devices = HashMap::new();
     let (names, mut ports): (Vec<String>, Vec<Port>) = m
-        .named("ports", 1..=MAX_PORTS, "The DPDK ports, by name.", |name, m| {
+        .named(fixed("ports"), 1..=MAX_PORTS, "The DPDK ports, by name.", |name, m| {
             let device = m
                 .required("device", DEVICE, "A PCI address, or a DPDK virtual device with its arguments.")
                 .unwrap_or_default();
@@ -154,11 +173,11 @@ fn whole(m: &mut Fields<'_, '_>) -> Rules {
         Idle::default(),
         "What a worker without work does: spin, spin with pauses, or sleep for microseconds.",
     );
-    let control = m.section("control", "The control socket.", |m| Control {
+    let control = m.section(fixed("control"), "The control socket.", |m| Control {
         socket: m.or("socket", SOCKET, "/run/sluice/sluice.sock".into(), "Path of the Unix socket.").into(),
-        group: m.optional("group", GROUP, "The group that may open it, besides root."),
+        group: m.optional("group", GROUP, "none", "The group that may open it, besides root."),
     });
-    let metrics = m.section_or("metrics", "off", false, "Where metrics are served.", |m| {
+    let metrics = m.whole_or(fixed("metrics"), "off", false, "Where metrics are served.", |m| {
         m.required("listen", LISTEN, "Address and port.")
     });
     let mut users = Ports::new(names);
@@ -179,22 +198,19 @@ fn whole(m: &mut Fields<'_, '_>) -> Rules {
             );
         }
     }
-    Rules { ports, workers, idle, control, metrics: metrics.flatten(), bridges }
+    Rules { ports, workers, idle, control, metrics: metrics.flatten(), bridges, settings: Vec::new() }
 }
 
 fn workers(m: &mut Fields<'_, '_>) -> Vec<u16> {
-    let help = "The cores that forward, a worker each. Default: [1].";
-    let listed = m.list("workers", MAX_WORKERS, Whole(0..=1023u16), help);
-    if !m.has("workers") {
-        return vec![1];
-    }
+    let help = "The cores that forward, a worker each.";
+    let listed = m.list_or(fixed("workers"), MAX_WORKERS, Whole(0..=1023u16), vec![1], help);
     if m.has_nothing("workers") {
         m.notes.error(m.at("workers"), "names no core", "expected at least one, such as [1]");
     }
     let mut cores = Vec::with_capacity(listed.len());
     for (id, core) in listed {
         if cores.contains(&core) {
-            m.notes.error(Some(id), format!("core {core} is listed twice"), "expected each core once");
+            m.notes.error(id, format!("core {core} is listed twice"), "expected each core once");
         }
         cores.push(core);
     }

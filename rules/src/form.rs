@@ -37,29 +37,56 @@ pub(crate) trait Form {
     /// Reads a value.
     fn read(&self, node: &Node) -> Result<Self::Value, Wrong>;
 
+    /// What is expected, in words: for errors and the reference page.
+    fn expected(&self) -> String;
+
     /// JSON Schema of it.
     fn schema(&self) -> Json;
 
     /// A value as the YAML would give it: the schema's defaults.
     fn show(&self, value: &Self::Value) -> Json;
+
+    /// A value as an operator would say it.
+    fn say(&self, value: &Self::Value) -> String {
+        match self.show(value) {
+            Json::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The value that a node's text is parsed into.
+fn parsed<F: Form, T: FromStr>(form: &F, node: &Node) -> Result<T, Wrong> {
+    node.text().and_then(|text| text.parse().ok()).ok_or_else(|| Wrong::found(node, form.expected()))
 }
 
 /// A whole number in a range.
 pub(crate) struct Whole<T>(pub(crate) RangeInclusive<T>);
 
+impl<T: Display + PartialEq> Whole<T> {
+    fn range(&self) -> String {
+        let (least, most) = (self.0.start(), self.0.end());
+        if least == most { format!("{least}") } else { format!("{least} to {most}") }
+    }
+}
+
 impl<T: Copy + Display + PartialEq + PartialOrd + TryFrom<u64> + Into<u64>> Form for Whole<T> {
     type Value = T;
 
     fn read(&self, node: &Node) -> Result<T, Wrong> {
-        let (least, most) = (self.0.start(), self.0.end());
-        let expected = if least == most { format!("{least}") } else { format!("{least} to {most}") };
         match &node.value {
             Value::Number(text, whole) => whole
                 .and_then(|value| T::try_from(value).ok())
                 .filter(|value| self.0.contains(value))
-                .ok_or_else(|| Wrong::new(format!("{text} is out of range"), format!("expected {expected}"))),
-            _ => Err(Wrong::found(node, format!("a whole number, {expected}"))),
+                .ok_or_else(|| {
+                    Wrong::new(format!("{text} is out of range"), format!("expected {}", self.range()))
+                }),
+            _ => Err(Wrong::found(node, self.expected())),
         }
+    }
+
+    fn expected(&self) -> String {
+        format!("a whole number, {}", self.range())
     }
 
     fn schema(&self) -> Json {
@@ -82,8 +109,12 @@ impl Form for Switch {
     fn read(&self, node: &Node) -> Result<bool, Wrong> {
         match node.value {
             Value::Bool(value) => Ok(value),
-            _ => Err(Wrong::found(node, "true or false")),
+            _ => Err(Wrong::found(node, self.expected())),
         }
+    }
+
+    fn expected(&self) -> String {
+        "true or false".into()
     }
 
     fn schema(&self) -> Json {
@@ -102,10 +133,12 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     type Value = T;
 
     fn read(&self, node: &Node) -> Result<T, Wrong> {
-        self.0.iter().find(|(word, _)| is_word(node, word)).map(|(_, value)| *value).ok_or_else(|| {
-            let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
-            Wrong::found(node, words.join(" or "))
-        })
+        let found = self.0.iter().find(|(word, _)| is_word(node, word));
+        found.map(|(_, value)| *value).ok_or_else(|| Wrong::found(node, self.expected()))
+    }
+
+    fn expected(&self) -> String {
+        self.0.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
     }
 
     fn schema(&self) -> Json {
@@ -147,6 +180,10 @@ impl<F: Form> Form for OffOr<F> {
             .map_err(|wrong| Wrong { hint: format!("{}, or off", wrong.hint), ..wrong })
     }
 
+    fn expected(&self) -> String {
+        format!("{}, or off", self.0.expected())
+    }
+
     fn schema(&self) -> Json {
         json!({ "anyOf": [{ "enum": word_values("off") }, self.0.schema()] })
     }
@@ -162,6 +199,10 @@ const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3
 pub(crate) struct Time(pub(crate) RangeInclusive<Duration>);
 
 impl Time {
+    fn range(&self) -> String {
+        format!("{} to {}", duration(*self.0.start()), duration(*self.0.end()))
+    }
+
     fn parse(text: &str) -> Option<Duration> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
@@ -174,18 +215,19 @@ impl Form for Time {
     type Value = Duration;
 
     fn read(&self, node: &Node) -> Result<Duration, Wrong> {
-        let (least, most) = (duration(*self.0.start()), duration(*self.0.end()));
         let Some(time) = node.text().and_then(Time::parse) else {
-            return Err(Wrong::found(node, format!("a time with its unit (ms, s, m, h), {least} to {most}")));
+            return Err(Wrong::found(node, self.expected()));
         };
         if self.0.contains(&time) {
             Ok(time)
         } else {
-            Err(Wrong::new(
-                format!("{} is out of range", duration(time)),
-                format!("expected {least} to {most}"),
-            ))
+            let message = format!("{} is out of range", duration(time));
+            Err(Wrong::new(message, format!("expected {}", self.range())))
         }
+    }
+
+    fn expected(&self) -> String {
+        format!("a time with its unit (ms, s, m, h), {}", self.range())
     }
 
     fn schema(&self) -> Json {
@@ -217,7 +259,11 @@ impl Form for PerSecond {
             .filter(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
             .and_then(|number| number.parse().ok())
             .filter(|rate| (1..=MAX_RATE).contains(rate))
-            .ok_or_else(|| Wrong::found(node, format!("a rate such as 1000/s, 1/s to {MAX_RATE}/s")))
+            .ok_or_else(|| Wrong::found(node, self.expected()))
+    }
+
+    fn expected(&self) -> String {
+        format!("a rate such as 1000/s, 1/s to {MAX_RATE}/s")
     }
 
     fn schema(&self) -> Json {
@@ -236,15 +282,17 @@ impl Form for Station {
     type Value = Mac;
 
     fn read(&self, node: &Node) -> Result<Mac, Wrong> {
-        const EXPECTED: &str =
-            "a MAC address such as 00:21:a0:56:2c:19, 0:21:a0:56:2c:19, 00-21-a0-56-2c-19 or 0021.a056.2c19";
-        let mac: Mac =
-            node.text().and_then(|text| text.parse().ok()).ok_or_else(|| Wrong::found(node, EXPECTED))?;
+        let mac: Mac = parsed(self, node)?;
         if mac.is_station() {
             return Ok(mac);
         }
         let what = if mac == Mac::ZERO { "the zero address" } else { "a group address" };
         Err(Wrong::new(format!("{mac} is {what}"), "expected the address of one station"))
+    }
+
+    fn expected(&self) -> String {
+        "a MAC address such as 00:21:a0:56:2c:19, 0:21:a0:56:2c:19, 00-21-a0-56-2c-19 or 0021.a056.2c19"
+            .into()
     }
 
     fn schema(&self) -> Json {
@@ -280,6 +328,10 @@ impl<T: Display> Form for Text<T> {
 
     fn read(&self, node: &Node) -> Result<T, Wrong> {
         node.text().and_then(self.read).ok_or_else(|| Wrong::found(node, self.expected))
+    }
+
+    fn expected(&self) -> String {
+        self.expected.into()
     }
 
     fn schema(&self) -> Json {
@@ -434,12 +486,15 @@ impl<A: Ip> Form for Address<A> {
     type Value = A;
 
     fn read(&self, node: &Node) -> Result<A, Wrong> {
-        let address: A =
-            node.text().and_then(|text| text.parse().ok()).ok_or_else(|| Wrong::found(node, A::EXPECTED))?;
+        let address: A = parsed(self, node)?;
         match address.no_host() {
             None => Ok(address),
             Some(what) => Err(Wrong::new(format!("{address} is {what}"), "expected the address of one node")),
         }
+    }
+
+    fn expected(&self) -> String {
+        A::EXPECTED.into()
     }
 
     fn schema(&self) -> Json {
@@ -523,8 +578,7 @@ impl<N: Net> Form for Prefix<N> {
     type Value = N;
 
     fn read(&self, node: &Node) -> Result<N, Wrong> {
-        let net: N =
-            node.text().and_then(|text| text.parse().ok()).ok_or_else(|| Wrong::found(node, N::EXPECTED))?;
+        let net: N = parsed(self, node)?;
         if !self.lengths.contains(&net.bits()) {
             let (least, most) = (self.lengths.start(), self.lengths.end());
             return Err(Wrong::new(
@@ -536,6 +590,10 @@ impl<N: Net> Form for Prefix<N> {
             return Err(Wrong::new(format!("{net} is {what}"), "expected a prefix of unicast addresses"));
         }
         without_host_bits(net)
+    }
+
+    fn expected(&self) -> String {
+        N::EXPECTED.into()
     }
 
     fn schema(&self) -> Json {
@@ -558,8 +616,12 @@ impl Form for AddressOrPrefix6 {
         match (text.parse::<Ipv6Addr>(), text.parse::<Ipv6Net>()) {
             (Ok(address), _) => Ok(address.into()),
             (_, Ok(net)) => without_host_bits(net),
-            _ => Err(Wrong::found(node, "an IPv6 address or prefix")),
+            _ => Err(Wrong::found(node, self.expected())),
         }
+    }
+
+    fn expected(&self) -> String {
+        "an IPv6 address or prefix".into()
     }
 
     fn schema(&self) -> Json {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::net::IpAddr;
 
-use crate::bridge::Peering;
 use crate::ether::{Mac, Side};
 use crate::fields::{Fields, Notes, suggest};
 use crate::form::{ADDRESS4, ADDRESS6, Choice, LABEL, NAME, Station};
 use crate::model::{Anycast, Member, Own, Role, SideRules};
+use crate::peering::Peering;
 use crate::tree::{Id, shown};
 
 /// MACs of one entry: routers of one network, and their VRRP addresses.
@@ -20,7 +20,7 @@ struct Entry {
     name: String,
     side: Option<Side>,
     macs: Vec<(Option<Id>, Mac)>,
-    addresses: Vec<(Id, IpAddr)>,
+    addresses: Vec<(Option<Id>, IpAddr)>,
     role: Role,
 }
 
@@ -51,9 +51,8 @@ pub(crate) fn read(
 
 fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
     let name = m.required("name", LABEL, "Its name.").unwrap_or_default();
-    let help =
-        "The side that it is pinned to; without one it is admitted on either, and moves under the guard.";
-    let side = m.optional("side", NAME, help).and_then(|wanted| {
+    let help = "The side that it is pinned to; without one it is admitted on either, and may move as macs.move_guard allows.";
+    let side = m.optional("side", NAME, "either", help).and_then(|wanted| {
         let found = sides.iter().position(|side| side.name == wanted);
         if found.is_none() {
             let names = sides.iter().map(|side| side.name.as_str());
@@ -65,7 +64,7 @@ fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
         }
         found.map(Side::from_index)
     });
-    let single = m.optional("mac", Station, "Its MAC.").map(|mac| (m.at("mac"), mac));
+    let single = m.optional("mac", Station, "none", "Its MAC; or give macs.").map(|mac| (m.at("mac"), mac));
     let several =
         m.list("macs", MAX_MACS, Station, "Its MACs, if it has several; VRRP addresses must be listed.");
     match (m.has("mac"), m.has("macs")) {
@@ -76,7 +75,7 @@ fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
         }
         _ => {}
     }
-    let macs = single.into_iter().chain(several.into_iter().map(|(id, mac)| (Some(id), mac))).collect();
+    let macs = single.into_iter().chain(several).collect();
     let v4 = m.list(
         "ipv4",
         MAX_ADDRESSES,
@@ -95,11 +94,23 @@ fn entry(m: &mut Fields<'_, '_>, sides: &[SideRules]) -> Entry {
         .chain(v6.into_iter().map(|(id, address)| (id, IpAddr::V6(address))))
         .collect();
     let roles = Choice(&[("router", Role::Router), ("host", Role::Host)]);
-    let role = m.or("role", roles, Role::default(), "What answers on its behalf say that it is.");
+    let role = m.or(
+        "role",
+        roles,
+        Role::default(),
+        "Whether answers sent on its behalf call it a router (the R flag, RFC 4861 section 4.4).",
+    );
     Entry { name, side, macs, addresses, role }
 }
 
-fn address_fits(notes: &mut Notes, id: Id, address: IpAddr, peering: &Peering, own: &Own, anycast: &Anycast) {
+fn address_fits(
+    notes: &mut Notes,
+    id: Option<Id>,
+    address: IpAddr,
+    peering: &Peering,
+    own: &Own,
+    anycast: &Anycast,
+) {
     let own = [
         ("own.ipv4", own.ipv4.map(IpAddr::V4)),
         ("own.ipv6", own.ipv6.map(IpAddr::V6)),
@@ -107,16 +118,16 @@ fn address_fits(notes: &mut Notes, id: Id, address: IpAddr, peering: &Peering, o
         ("own.icmp_source6", own.icmp_source6.map(IpAddr::V6)),
     ];
     if let Some((key, _)) = own.iter().find(|(_, own)| *own == Some(address)) {
-        notes.error(Some(id), format!("{address} is the bridge's own ({key})"), "expected a member's");
+        notes.error(id, format!("{address} is the bridge's own ({key})"), "expected a member's");
     } else if let Some(wrong) = peering.refuses(address) {
-        notes.error(Some(id), wrong.message, wrong.hint);
+        notes.error(id, wrong.message, wrong.hint);
     } else if let IpAddr::V6(address) = address {
         let never = || anycast.never.iter().any(|net| net.contains(&address));
         if let Some(net) = peering.subnet_router(address).filter(|_| anycast.subnet_router && !never()) {
             let message = format!(
                 "{address} is the subnet-router anycast address of {net}: it draws no Packet Too Big"
             );
-            notes.warn(Some(id), message, "list it under anycast.never if it is one router's");
+            notes.warn(id, message, "list it under anycast.never if it is one router's");
         }
     }
 }
@@ -177,7 +188,7 @@ fn join(notes: &mut Notes, entries: Vec<Entry>, sides: &[SideRules]) -> Vec<Memb
                 }
                 Slot::Occupied(owner) if *owner.get() != index => {
                     let message = format!("{address} is {}'s already", shown(&members[*owner.get()].name));
-                    notes.error(Some(id), message, "expected an address of one member only");
+                    notes.error(id, message, "expected an address of one member only");
                 }
                 Slot::Occupied(_) => {}
             }

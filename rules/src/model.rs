@@ -1,6 +1,7 @@
 //! Checked rules: what the YAML means once nothing in it can be wrong any more. Parsed, not validated: every type here
 //! holds only what the bridge can do.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,19 @@ pub struct Rules {
     pub metrics: Option<SocketAddr>,
     /// At least one, in the order of the file.
     pub bridges: Vec<Bridge>,
+    /// All that the file says, or leaves to defaults, but for members: by this two files are compared.
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// What one key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The way from the root: `bridges.wix.macs.age`.
+    pub(crate) path: String,
+    /// In the operator's words.
+    pub(crate) value: String,
+    /// Only a restart changes it.
+    pub(crate) fixed: bool,
 }
 
 /// A DPDK port.
@@ -152,6 +166,16 @@ impl Tags {
             Tags::Untagged => 0,
             Tags::Single(_) => 1,
             Tags::Double { .. } => 2,
+        }
+    }
+}
+
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tags::Untagged => f.write_str("untagged"),
+            Tags::Single(vid) => write!(f, "VLAN {vid}"),
+            Tags::Double { outer, inner } => write!(f, "VLAN {inner} in service VLAN {outer}"),
         }
     }
 }

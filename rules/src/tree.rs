@@ -7,7 +7,7 @@
 use std::fmt;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Deeper than any key of the contract lies, and far from either reader's stack.
 const MAX_DEPTH: usize = 24;
@@ -24,6 +24,12 @@ pub(crate) struct Position {
 impl From<&Marker> for Position {
     fn from(marker: &Marker) -> Position {
         Position { line: marker.line().max(1), column: marker.col() + 1 }
+    }
+}
+
+impl From<serde_yaml::Location> for Position {
+    fn from(place: serde_yaml::Location) -> Position {
+        Position { line: place.line(), column: place.column() }
     }
 }
 
@@ -45,9 +51,26 @@ impl Fault {
         Fault::new(Position { line: 1, column: 1 }, "the file is too large").hint("expected at most 16 MiB")
     }
 
+    /// The text is not YAML: `what`, a reader says, unless a tab in the indentation led there.
+    fn syntax(text: &str, at: Position, what: &str) -> Fault {
+        match tab_before(text, at) {
+            Some(tab) => Fault::new(tab, "not YAML: a tab in the indentation").hint("expected spaces"),
+            None => Fault::new(at, format!("not YAML: {}", printable(what.chars()))),
+        }
+    }
+
     fn hint(self, hint: &str) -> Fault {
         Fault { hint: Some(hint.into()), ..self }
     }
+}
+
+/// The first tab in the indentation of the line of `at`, if nothing but indentation is before `at`.
+fn tab_before(text: &str, at: Position) -> Option<Position> {
+    let text = text.replace("\r\n", "\n");
+    let line = text.split(['\n', '\r']).nth(at.line.checked_sub(1)?)?;
+    let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+    let tab = Position { line: at.line, column: line.find('\t')? + 1 };
+    (tab.column <= indentation && at.column <= indentation + 1).then_some(tab)
 }
 
 /// Which node: its number in the order of the text.
@@ -138,12 +161,10 @@ impl Tree {
         let root =
             Seed(&mut rest).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
                 let near = positions.get(count - rest.len()).copied().unwrap_or(last);
-                let at = error
-                    .location()
-                    .map_or(near, |place| Position { line: place.line(), column: place.column() });
+                let at = error.location().map_or(near, Position::from);
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or(&message);
-                Fault::new(at, format!("not YAML: {}", printable(message.chars())))
+                Fault::syntax(text, at, message)
             })?;
         match rest.next() {
             Some((_, mark)) => Err(Fault::new(mark.at, "this YAML can be read in two ways")),
@@ -206,7 +227,8 @@ fn marks(text: &str) -> Result<Vec<Mark>, Fault> {
     let (mut depth, mut documents) = (0, 0);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            Fault::new(error.marker().into(), format!("not YAML: {}", printable(error.info().chars())))
+            let tab = refused_by_libyaml(text, error.marker()).filter(|at| tab_before(text, *at).is_some());
+            Fault::syntax(text, tab.unwrap_or(error.marker().into()), error.info())
         })?;
         let at = Position::from(&span.start);
         let (kind, plain, anchor, tag) = match event {
@@ -253,6 +275,14 @@ fn marks(text: &str) -> Result<Vec<Mark>, Fault> {
         marks.push(Mark { at, kind, plain });
     }
     Ok(marks)
+}
+
+/// Where libyaml (in serde_yaml) refuses a text that saphyr-parser refuses at `mark`, which is not where a tab is that indents: for one
+/// that follows a scalar it is where the scalar begins, lines before; for one after enough spaces it is the next line that
+/// has none. Little beyond is read, since libyaml's time grows with the square of the nesting.
+fn refused_by_libyaml(text: &str, mark: &Marker) -> Option<Position> {
+    let near: String = text.chars().take(mark.index() + 4096).collect();
+    serde_yaml::from_str::<IgnoredAny>(&near).err()?.location().map(Position::from)
 }
 
 type Marks = std::iter::Enumerate<std::vec::IntoIter<Mark>>;

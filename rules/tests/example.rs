@@ -1,6 +1,6 @@
 //! The example that users start from, and the schema that their editors use.
 
-use rules::{Rules, against, changes, load, parse, schema};
+use rules::{Rules, against, changes, load, parse, reference, schema};
 use serde_json::Value;
 
 const EXAMPLE: &str = include_str!("../examples/wix.yaml");
@@ -52,7 +52,7 @@ fn the_example_has_no_errors_and_warns_of_the_two_names_of_one_mac() {
 fn the_values_that_the_example_shows_are_the_defaults() {
     let only_what_has_no_default = [
         "control.group: none -> sluice",
-        "bridges.wix.sides.mud.vlan: VLAN 10 -> VLAN 10 in service VLAN 100",
+        "bridges.wix.sides.mud.outer_vlan: none -> 100",
         "bridges.wix.own.icmp_source4: none -> 192.0.2.1",
         "bridges.wix.own.icmp_source6: none -> 2001:db8::1",
     ];
@@ -99,6 +99,23 @@ fn every_key_of_the_schema_is_shown_in_the_example_and_described() {
     walk(&schema(), "", EXAMPLE);
 }
 
+#[test]
+fn the_committed_page_is_what_is_read() {
+    let committed = include_str!("../../docs/YAML.md");
+    assert!(
+        committed == reference(),
+        "docs/YAML.md is stale: run `cargo run --bin sluice -- schema --markdown > docs/YAML.md`"
+    );
+}
+
+#[test]
+fn the_file_that_the_page_shows_is_accepted_without_a_warning() {
+    let page = reference();
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    assert_eq!(parse(shown, "page").unwrap().warnings, []);
+}
+
 /// Every mapping of the schema refuses a key that it does not have, as the parser does; and a value of no form at
 /// all is refused by both for every key.
 #[test]
@@ -142,4 +159,100 @@ fn schema_and_parser_refuse_alike() {
             assert!(!validator.is_valid(&changed), "the schema accepts {pointer}\n{text}");
         }
     }
+}
+
+/// The example with every key that there is.
+fn with_every_key() -> Value {
+    let mut whole: Value = serde_yaml::from_str(&uncommented()).expect("YAML");
+    whole["metrics"] = serde_json::json!({ "listen": "[::1]:9273" });
+    let vrrp = serde_json::json!({ "name": "vrrp", "macs": ["00:00:5e:00:01:01"] });
+    whole["bridges"]["wix"]["members"].as_array_mut().expect("a list").push(vrrp);
+    whole
+}
+
+/// Visits every value that the schema has a place for: its schema, the JSON pointer to it in `file`, and whether it is said
+/// to need a restart. Of names the first is visited, of a list of mappings the first that has the key.
+fn values(schema: &Value, file: &Value, at: &str, fixed: bool, visit: &mut dyn FnMut(&Value, &str, bool)) {
+    let fixed =
+        fixed || schema["description"].as_str().is_some_and(|help| help.ends_with("needs a restart."));
+    let mapping = [schema, &schema["anyOf"][1]].into_iter().find(|schema| schema["type"] == "object");
+    if let Some(mapping) = mapping {
+        for (key, schema) in mapping["properties"].as_object().into_iter().flatten() {
+            values(schema, &file[key], &format!("{at}/{key}"), fixed, visit);
+        }
+        if mapping["additionalProperties"].is_object() {
+            let (name, file) = file.as_object().and_then(|names| names.iter().next()).expect(at);
+            values(&mapping["additionalProperties"], file, &format!("{at}/{name}"), fixed, visit);
+        }
+    } else if let Some(keys) = schema["items"]["properties"].as_object() {
+        for (key, schema) in keys {
+            let has = |item: &Value| item.get(key).is_some();
+            let index = file.as_array().and_then(|items| items.iter().position(has)).expect(key);
+            values(schema, &file[index][key], &format!("{at}/{index}/{key}"), fixed, visit);
+        }
+    } else {
+        assert!(!file.is_null(), "{at} is not in the example");
+        visit(schema, at, fixed);
+    }
+}
+
+/// No key can be read and then forgotten where two files are compared: each in turn gets another value.
+#[test]
+fn every_key_that_changes_is_named_and_those_that_need_a_restart_are_refused() {
+    let others = serde_json::json!([
+        11,
+        2,
+        1300,
+        true,
+        false,
+        "7s",
+        "7/s",
+        "off",
+        "answer",
+        "members",
+        "pass",
+        "drop",
+        "pause",
+        "host",
+        "wix",
+        "trunk1",
+        "adm",
+        "/tmp/socket",
+        "net_null7",
+        "[::1]:7",
+        "02:00:00:00:00:07",
+        "202.7.0.7",
+        "2001:7fa:3:ca07::7",
+        "192.0.2.7",
+        "2001:db8::7",
+        "202.7.0.0/22",
+        "2001:7fa:3:ca00::/56",
+        "another",
+    ]);
+    let whole = with_every_key();
+    let read = |file: &Value| parse(&serde_yaml::to_string(file).unwrap(), "a.yaml").map(|file| file.rules);
+    let old = read(&whole).unwrap();
+    let mut visited = 0;
+    values(&schema(), &whole, "", false, &mut |schema, at, fixed| {
+        if schema["minimum"].is_number() && schema["minimum"] == schema["maximum"] {
+            return; // the version: there is no other
+        }
+        let list = whole.pointer(at).unwrap().is_array();
+        let new = others.as_array().unwrap().iter().find_map(|other| {
+            let mut file = whole.clone();
+            let place = file.pointer_mut(at).unwrap();
+            let other = if list { Value::Array(vec![other.clone()]) } else { other.clone() };
+            if std::mem::replace(place, other) == *place { None } else { read(&file).ok() }
+        });
+        let new = new.unwrap_or_else(|| panic!("{at}: this test knows no other value for it"));
+        // The key itself, or one above it, as a member's is said of its bridge.
+        let path = at[1..].replace('/', ".");
+        let about = |line: &String| {
+            line.split_once(": ").is_some_and(|(key, _)| format!("{path}.").starts_with(&format!("{key}.")))
+        };
+        assert!(changes(&old, &new).iter().any(about), "{path}: {:#?}", changes(&old, &new));
+        assert_eq!(against(&old, &new).iter().any(about), fixed, "{path}: {:#?}", against(&old, &new));
+        visited += 1;
+    });
+    assert!(visited >= 60, "{visited}");
 }

@@ -98,6 +98,51 @@ mod yaml {
     }
 
     #[test]
+    fn a_tab_as_indentation_is_pointed_at_on_any_line_and_in_any_column_of_it() {
+        let said = ["not YAML: a tab in the indentation (expected spaces)"];
+        let lines: Vec<&str> = BASE.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        for number in 0..lines.len() {
+            let content = lines[number].trim_start();
+            for spaces in 0..=lines[number].len() - content.len() {
+                let mut lines = lines.clone();
+                let line = format!("{}§\t{content}", " ".repeat(spaces));
+                lines[number] = &line;
+                errors_of_text(&format!("{}\n", lines.join("\n")), &said);
+                errors_of_text(&format!("{}\r\n", lines.join("\r\n")), &said);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tab_is_pointed_at_whatever_it_interrupts() {
+        for text in [
+            "a: 1\n\n\n§\tb: 2\n",
+            "a: 1\n§\t# comment\n\tb: 2\n",
+            "a: two\n  lines\n§\tb: 2\n",
+            "a: |\n§\tx\n",
+            "a: |\n  x\n§\ty\n",
+            "a: \"x\n§\ty\"\n",
+            "a: {\n§\tb: 1 }\n",
+            "a:\n  - 1\n§\t- 2\n",
+            "a:\n  §\tb: 1\n  c: 1\n",
+            "a:\n§\tb:\n\t\tc: 1\n",
+            "§\ta: 1\n",
+            "# x\n§\ta: 1\n\tb: 2\n",
+        ] {
+            errors_of_text(text, &["not YAML: a tab in the indentation (expected spaces)"]);
+        }
+    }
+
+    #[test]
+    fn a_tab_that_yaml_allows_takes_no_blame() {
+        errors_of_text(
+            "a: [1,\n\t2]\nb: 1§: 2\n",
+            &["not YAML: mapping values are not allowed in this context"],
+        );
+        accepted("202.7.0.0/23]", "202.7.0.0/23\n          \t]");
+    }
+
+    #[test]
     fn a_list_at_the_top() {
         errors_of_text("§- 1\n", &["found a list (expected a mapping)"]);
     }

@@ -152,8 +152,8 @@ fn what_needs_a_restart_says_both_values() {
         ],
         &[
             "ports.trunk0: the most tags of its sides: cannot change from 1 to 2",
-            "ports.trunk1.device: cannot change from net_tap1 to net_tap7",
             "ports.trunk1: the MTU of its largest side: cannot change from 1500 to 9000",
+            "ports.trunk1.device: cannot change from net_tap1 to net_tap7",
             "workers: cannot change from 1 to 1, 2",
             "control.socket: cannot change from /run/sluice/sluice.sock to /tmp/s",
             "control.group: cannot change from none to adm",

@@ -66,7 +66,11 @@ enum Command {
         socket: PathBuf,
     },
     /// Print the JSON Schema of the rules file, for editors.
-    Schema,
+    Schema {
+        /// The reference page instead, in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print what every counter means, in Markdown.
     Reasons,
 }
@@ -78,7 +82,8 @@ pub fn main() -> ExitCode {
         Command::Check { file, against } => check::check(&file, against.as_deref()),
         Command::Replay(replay) => replay.run(),
         Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
-        Command::Schema => print(&format!("{:#}\n", rules::schema())),
+        Command::Schema { markdown: true } => print(&rules::reference()),
+        Command::Schema { markdown: false } => print(&format!("{:#}\n", rules::schema())),
         Command::Reasons => print(&crate::base::reason::page()),
     };
     outcome.unwrap_or_else(|error| {

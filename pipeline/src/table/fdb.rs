@@ -668,10 +668,16 @@ impl Fdb {
         tick
     }
 
+    /// The packet path comes here before anybody has swept the table, which is when a reload has just made it: with nothing
+    /// in it there is nothing to sweep. (An address that comes in meanwhile is of this moment, which the horizon allows for.)
     #[cold]
     #[inline(never)]
     fn catch_up(&self, now: Time, rules: &Macs) {
-        self.sweep_all(now, rules);
+        if Side::BOTH.iter().all(|&side| self.count(side) == 0) {
+            self.horizon.fetch_max(tick_of(now) + UNTIL_HORIZON, Ordering::AcqRel);
+        } else {
+            self.sweep_all(now, rules);
+        }
     }
 
     /// The word of an address: all that a look-up needs.

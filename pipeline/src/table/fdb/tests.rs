@@ -273,6 +273,17 @@ fn a_gap_shorter_than_the_age_but_beyond_the_horizon_keeps_addresses() {
 }
 
 #[test]
+fn the_first_look_at_a_table_that_a_reload_made_sweeps_nothing() {
+    let b = Bench::new(rules());
+    // what any sweep would free: no count is kept of it
+    let marked = &b.table.sets[0].0[0];
+    marked.store(Word::heard(X, M, tick_of(at(0)) - 10_000).0, Ordering::Relaxed);
+    assert_eq!(b.learn(station(1), M, 0), Learned::New);
+    assert_ne!(marked.load(Ordering::Relaxed), Word::FREE.0);
+    assert!(b.table.horizon.load(Ordering::Relaxed) > tick_of(at(400_000)), "and none is due for minutes");
+}
+
+#[test]
 fn a_silent_address_stays_gone_while_the_table_is_in_use() {
     let b = Bench::new(rules());
     assert_eq!(b.learn(X, M, 0), Learned::New);

@@ -51,7 +51,8 @@ impl<I: Io> Worker<I> {
         const NOTICES: usize = 4096;
         let (control, consumer) = ControlTx::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, workers, seed)).collect();
-        let books = Books::new(plan.ports.len(), plan.bridges.len());
+        let mut books = Books::new(plan.ports.len(), plan.bridges.len());
+        books.follow(&plan);
         let egress = || TxQueue { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
@@ -171,6 +172,7 @@ impl<I: Io> Worker<I> {
             std::mem::swap(&mut self.state.limits[bridge.index()], limits);
         }
         std::mem::swap(&mut self.plan, &mut swap.plan);
+        self.state.books.follow(&self.plan);
     }
 }
 

@@ -212,9 +212,10 @@ impl<I: Io> Worker<I> {
                         self.send_own(&frames);
                         WorkerReport::Sent(frames)
                     }
+                    Order::Respond => WorkerReport::Present,
                     Order::Profile(next) => WorkerReport::Profiled(std::mem::replace(&mut profile, next)),
                 };
-                // there is room: the control thread waits for each report before it asks again
+                // there is room: the queues are of one length, and the control thread knows what is open
                 let _ = reports.push(report);
             }
             let now = clock();

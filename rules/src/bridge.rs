@@ -28,7 +28,7 @@ const MTU: std::ops::RangeInclusive<u16> = 1280..=9216;
 const MAX_PREFIXES: usize = 64;
 /// Entries of `anycast.never` and `anycast.extra`.
 const MAX_ANYCAST: usize = 1024;
-/// Entries of a table: 8 MiB a million MAC addresses.
+/// Entries of a table. A million MAC addresses a side take 576 MiB, and what each worker's limits take: `sluice check` says.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=1_048_576;
 
 const fn seconds(least: u64, most: u64) -> Time {

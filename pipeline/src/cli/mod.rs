@@ -2,6 +2,7 @@
 
 mod check;
 mod common;
+mod memory;
 mod replay;
 mod run;
 mod show;

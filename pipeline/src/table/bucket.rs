@@ -199,16 +199,32 @@ impl fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// Room for at least twice so many sources: 48 to 96 bytes for each. `seed` is that of the hash: one that nobody can
+    /// Room for at least twice so many sources: 64 to 128 bytes for each. `seed` is that of the hash: one that nobody can
     /// guess for live traffic.
     pub fn new(sources: u32, seed: u64) -> Sources {
-        let sets = (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two();
         let set = || Set {
             keys: [0; Set::WAYS],
             buckets: [Bucket::FULL; Set::WAYS],
             paid: [Time::ZERO; Set::WAYS],
         };
-        Sources { sets: (0..sets).map(|_| set()).collect(), key: HashKey::from_seed(seed) }
+        Sources {
+            sets: (0..Sources::sets_for(sources)).map(|_| set()).collect(),
+            key: HashKey::from_seed(seed),
+        }
+    }
+
+    fn sets_for(sources: u32) -> usize {
+        (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two()
+    }
+
+    /// Bytes that so many sources take.
+    pub fn memory_for(sources: u32) -> usize {
+        Sources::sets_for(sources) * size_of::<Set>()
+    }
+
+    /// Bytes that these take.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.sets)
     }
 
     /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. Both pay or none.

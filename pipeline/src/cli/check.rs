@@ -8,13 +8,14 @@ use anyhow::{Context, anyhow};
 use rules::Rules;
 
 use super::common::{load, print};
+use crate::control::memory::Memory;
 use crate::control::socket;
 use crate::control::status::{Config, Question};
 
 pub(super) fn check(file: &Path, against: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Some(checked) = load(file) else { return Ok(ExitCode::FAILURE) };
     let Some(running) = against else {
-        return print(&format!("{}: ok\n", file.display()));
+        return print(&format!("{}: ok\n{}\n", file.display(), Memory::of(&checked.rules)));
     };
     let fixed = rules::against(&rules_in_force(running)?, &checked.rules);
     for what in &fixed {

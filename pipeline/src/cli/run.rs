@@ -4,19 +4,27 @@ use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use tracing::warn;
 
 use super::common::{load, print};
+use crate::control::log::Log;
 use crate::control::{self, status};
 
 pub(super) fn run(file: &Path, json: bool, spare_frames: u32) -> anyhow::Result<ExitCode> {
     // the books go to standard output, everything else to standard error
-    tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false).init();
+    let (log, _flush) = Log::new(stderr()).context("starting the log")?;
+    let lines_lost = log.lines_lost();
+    tracing_subscriber::fmt()
+        .with_writer(move || log.clone())
+        .with_ansi(stderr().is_terminal())
+        .with_target(false)
+        .init();
     let Some(checked) = load(file) else { return Ok(ExitCode::FAILURE) };
     for missing in status::not_yet(&checked.rules) {
         warn!("{missing}");
     }
-    let report = control::run(file, checked, spare_frames)?;
+    let report = control::run(file, checked, spare_frames, lines_lost)?;
     let books = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
     print(&books)?;
     Ok(if report.unaccounted == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

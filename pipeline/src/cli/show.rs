@@ -69,7 +69,8 @@ fn stages(socket: &Path) -> anyhow::Result<Vec<Vec<StageCost>>> {
     ask(socket, Question::Profile)?;
     std::thread::sleep(BETWEEN);
     let all: Vec<WorkerStages> = serde_json::from_str(&ask(socket, Question::Stages)?)?;
-    let taken = "somebody else asked for the stages at the same time and has them: ask again";
+    let taken =
+        "a worker is silent, or somebody else asked for the stages at the same time and has them: ask again";
     all.into_iter().map(|worker| worker.stages.context(taken)).collect()
 }
 
@@ -77,10 +78,16 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     match what {
         Question::Counters => {
-            let Counters { report, devices } = serde_json::from_str(answer)?;
+            let Counters { report, devices, silent_workers, log_lines_lost } = serde_json::from_str(answer)?;
             write!(text, "{report}")?;
             for device in devices {
                 writeln!(text, "{device}")?;
+            }
+            for core in silent_workers {
+                writeln!(text, "{}", silent(core))?;
+            }
+            if log_lines_lost > 0 {
+                writeln!(text, "{log_lines_lost} lines of the log are lost: nobody read it")?;
             }
         }
         Question::Macs => {
@@ -149,6 +156,10 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
+fn silent(core: u16) -> String {
+    format!("THE WORKER ON CORE {core} DOES NOT RESPOND: its counts are those of its last report")
+}
+
 fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
     let some = |number: Option<f64>, unit: &str| number.map_or("-".to_owned(), |it| format!("{it:.1}{unit}"));
     let percent = |number| some(number, " %");
@@ -179,6 +190,9 @@ fn write_workers(text: &mut String, workers: &[WorkerNow]) -> std::fmt::Result {
             percent(rates.asleep_percent),
             percent(rates.waited_percent),
         )?;
+    }
+    for WorkerNow { total, .. } in workers.iter().filter(|worker| worker.total.silent) {
+        writeln!(text, "{}", silent(total.core))?;
     }
     /// Per cent: what a core of its own shows, and some.
     const OWN: f64 = 1.0;

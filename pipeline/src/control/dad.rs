@@ -13,6 +13,7 @@ use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::build::{self, Advertisement};
 use crate::frame::icmp6::{ALL_NODES, OVERRIDE, group_mac};
+use crate::frame::nonce::Nonces;
 use crate::path::control_queue::Claim;
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::bridge::BridgePlan;
@@ -89,7 +90,14 @@ impl OwnAddresses {
     }
 
     /// Looks for duplicates of our own addresses before using them, silent meanwhile; for good where there is one.
-    pub(super) fn tick(&mut self, id: BridgeId, bridge: &BridgePlan, now: Time, effects: &mut Effects) {
+    pub(super) fn tick(
+        &mut self,
+        id: BridgeId,
+        bridge: &BridgePlan,
+        nonces: &mut Nonces,
+        now: Time,
+        effects: &mut Effects,
+    ) {
         for address in OwnAddress::ALL {
             let (v4, v6) = (bridge.rules.own.ipv4, own_address6(bridge, address));
             if v6.is_none() && (address != OwnAddress::V4 || v4.is_none()) {
@@ -125,7 +133,9 @@ impl OwnAddresses {
                     (Some(v4), _) if left == 0 => build::arp_announcement(&mut bytes, mac, v4, None),
                     (Some(v4), _) => build::arp_probe(&mut bytes, mac, v4),
                     (None, Some(v6)) if left > 0 => {
-                        build::dad(&mut bytes, mac, v6, bridge.nonces[side.index()]);
+                        let nonce = nonces.draw(mac);
+                        bridge.tables.hold.detect(nonce);
+                        build::dad(&mut bytes, mac, v6, nonce);
                     }
                     _ => continue,
                 }

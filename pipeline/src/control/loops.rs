@@ -10,7 +10,7 @@ use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::build;
-use crate::frame::nonce::{self, Nonce};
+use crate::frame::nonce::{Nonce, Nonces};
 use crate::path::control_queue::ReturnedProbe;
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::bridge::BridgePlan;
@@ -25,7 +25,6 @@ const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     next: Option<Time>,
-    number: u64,
     /// The last two intervals' nonces, by side: a probe may come back after the next was sent.
     sent: [[Nonce; 2]; 2],
     /// A probe crossed in this interval.
@@ -40,7 +39,7 @@ impl Loops {
     /// A frame of our own came back. Only a probe of the last two intervals counts: whoever replays an older one proves
     /// nothing.
     pub(super) fn returned(&mut self, bridge: &BridgePlan, probe: &ReturnedProbe, effects: &mut Effects) {
-        let detection = bridge.nonces.contains(&probe.nonce);
+        let detection = bridge.tables.hold.detects(probe.nonce);
         let ours = self.sent[probe.sent.index()].contains(&probe.nonce);
         let mac = bridge.own(probe.sent);
         let kind = match (ours, probe.sent == probe.at.side) {
@@ -62,7 +61,7 @@ impl Loops {
         &mut self,
         id: BridgeId,
         bridge: &BridgePlan,
-        seed: u64,
+        nonces: &mut Nonces,
         now: Time,
         effects: &mut Effects,
     ) {
@@ -79,10 +78,9 @@ impl Loops {
             self.conclude(id, bridge, interval, now, effects);
         }
         self.next = Some(now.after(interval));
-        self.number += 1;
         for side in Side::BOTH {
             let mac = bridge.own(side);
-            let nonce = nonce::keyed(seed, mac, self.number);
+            let nonce = nonces.draw(mac);
             let sent = &mut self.sent[side.index()];
             *sent = [nonce, sent[0]];
             let mut bytes = Vec::new();

@@ -6,7 +6,9 @@ mod alarms;
 mod dad;
 pub mod effects;
 mod hardware;
+pub mod log;
 mod loops;
+pub mod memory;
 pub mod plane;
 mod reload;
 pub mod replay;
@@ -15,6 +17,7 @@ mod signals;
 pub mod socket;
 pub mod status;
 mod wake;
+mod watchdog;
 mod workers;
 
 use std::path::Path;
@@ -29,9 +32,11 @@ use crate::observe::report::Report;
 use crate::table::fdb::Sweep;
 use alarms::Alarms;
 use effects::Effects;
+use log::LinesLost;
 use plane::ControlPlane;
 use running::Running;
 use wake::Wake;
+use watchdog::Watchdog;
 
 /// How often the control thread looks around when nothing wakes it.
 const TICK: Duration = Duration::from_millis(100);
@@ -44,7 +49,12 @@ const LINK_TICKS: u64 = 10;
 ///
 /// # Errors
 /// A socket, port or worker that does not start, or a worker that ends: in words for an operator.
-pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<Report> {
+pub fn run(
+    file: &Path,
+    checked: Checked,
+    spare_frames: u32,
+    lines_lost: LinesLost,
+) -> anyhow::Result<Report> {
     let (wake, wakes) = mpsc::channel();
     // before anything else: a signal during the start is then obeyed after it, and a second process that finds the socket
     // taken has not forwarded a single frame beside the bridge that has it
@@ -53,8 +63,8 @@ pub fn run(file: &Path, checked: Checked, spare_frames: u32) -> anyhow::Result<R
     let (workers, hardware) = hardware::start(checked.rules, spare_frames)?;
     let plane = ControlPlane::new(workers.seed(), true);
     let started = Instant::now();
-    let running =
-        Running { file: file.to_owned(), text: checked.text, workers: workers, hardware, plane, started };
+    let file = file.to_owned();
+    let running = Running { file, text: checked.text, workers, hardware, plane, started, lines_lost };
     Control::new(running).run(&wakes)
 }
 
@@ -66,6 +76,7 @@ struct Control {
     effects: Effects,
     sweeps: Vec<Sweep>,
     links: Vec<Option<bool>>,
+    watchdog: Watchdog,
 }
 
 impl Control {
@@ -77,6 +88,7 @@ impl Control {
             effects: Effects::default(),
             sweeps: Vec::new(),
             links: Vec::new(),
+            watchdog: Watchdog::from_environment(),
         }
     }
 
@@ -110,7 +122,7 @@ impl Control {
                     info!(signal, "stopping");
                     return Ok(());
                 }
-                Ok(Wake::Reload) => reload::reload(&mut self.running)?,
+                Ok(Wake::Reload) => reload::reload(&mut self.running),
                 Ok(Wake::Ask(question, answer)) => {
                     // who asked may be gone
                     let _ = answer.send(status::answer(&mut self.running, question)?);
@@ -127,13 +139,15 @@ impl Control {
 
     fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
         self.running.workers.check()?;
+        self.running.workers.listen();
+        self.watchdog.tick(self.running.workers.silent());
         let plan = self.running.workers.plan().clone();
         let now = self.running.hardware.now();
         for message in self.running.workers.messages() {
             self.running.plane.take_in(&plan, &message, &mut self.effects);
         }
         self.running.plane.tick(&plan, now, &mut self.effects);
-        self.running.workers.send(std::mem::take(&mut self.effects.send))?;
+        self.running.workers.send(std::mem::take(&mut self.effects.send));
         self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
         self.sweeps.resize_with(plan.bridges.len(), Sweep::default);

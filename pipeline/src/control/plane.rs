@@ -11,6 +11,7 @@ use super::effects::{Effects, OperatorEvent};
 use super::loops::Loops;
 use crate::base::BridgeId;
 use crate::base::time::Time;
+use crate::frame::nonce::Nonces;
 use crate::path::control_queue::ControlMsg;
 use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
@@ -27,7 +28,7 @@ const MOST_TOLD: usize = 1024;
 /// The control plane of all bridges of the process.
 #[derive(Debug)]
 pub struct ControlPlane {
-    seed: u64,
+    nonces: Nonces,
     /// Probes and duplicate address detection are sent: live, and in a replay that asks for them.
     active: bool,
     bridges: Vec<Bridge>,
@@ -59,7 +60,13 @@ impl Bridge {
 impl ControlPlane {
     /// With nothing known. `active`: it probes and looks for duplicates.
     pub fn new(seed: u64, active: bool) -> ControlPlane {
-        ControlPlane { seed, active, bridges: Vec::new(), swept: None, told: HashMap::new() }
+        ControlPlane {
+            nonces: Nonces::new(seed),
+            active,
+            bridges: Vec::new(),
+            swept: None,
+            told: HashMap::new(),
+        }
     }
 
     /// Addresses that bridges could not learn for want of room, by [`BridgeId`].
@@ -131,8 +138,8 @@ impl ControlPlane {
                 state.neighbours.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age);
             }
             if self.active && !bridge.removed {
-                state.own_addresses.tick(id, bridge, now, effects);
-                state.loops.tick(id, bridge, self.seed, now, effects);
+                state.own_addresses.tick(id, bridge, &mut self.nonces, now, effects);
+                state.loops.tick(id, bridge, &mut self.nonces, now, effects);
             }
         }
     }

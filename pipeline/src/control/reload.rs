@@ -6,20 +6,19 @@ use tracing::{error, info, warn};
 
 use super::running::Running;
 
-/// Puts the file's rules in force, or says why not and goes on as before. An error only where the workers are beyond help.
-pub(super) fn reload(running: &mut Running) -> anyhow::Result<()> {
-    running.reload()
+/// Puts the file's rules in force, or says why not and goes on as before.
+pub(super) fn reload(running: &mut Running) {
+    running.reload();
 }
 
 impl Running {
-    fn reload(&mut self) -> anyhow::Result<()> {
+    fn reload(&mut self) {
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Reloading]);
-        let outcome = self.try_reload();
+        self.try_reload();
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
-        outcome
     }
 
-    fn try_reload(&mut self) -> anyhow::Result<()> {
+    fn try_reload(&mut self) {
         let began = Instant::now();
         let generation = self.workers.plan().generation;
         let refused = |what: &str| error!(generation, "not reloaded, the rules stay as they were: {what}");
@@ -27,13 +26,13 @@ impl Running {
             Ok(checked) => checked,
             Err(errors) => {
                 errors.0.iter().for_each(|what| refused(&what.to_string()));
-                return Ok(());
+                return;
             }
         };
         let fixed = rules::against(&self.workers.plan().rules, &checked.rules);
         if !fixed.is_empty() {
             fixed.iter().for_each(|what| refused(what));
-            return Ok(());
+            return;
         }
         for warning in &checked.warnings {
             warn!("{warning}");
@@ -48,11 +47,14 @@ impl Running {
             Ok(plan) => plan,
             Err(error) => {
                 refused(&error.to_string());
-                return Ok(());
+                return;
             }
         };
         let swap = Instant::now();
-        self.workers.swap_plan(plan)?;
+        if let Err(silent) = self.workers.swap_plan(plan) {
+            refused(&silent.to_string());
+            return;
+        }
         let swapped = swap.elapsed();
         let frames_lost = lost(self).saturating_sub(lost_before);
         self.text = checked.text;
@@ -67,6 +69,5 @@ impl Running {
             total_us = began.elapsed().as_micros() as u64,
             "reloaded"
         );
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::hardware::Hardware;
+use super::log::LinesLost;
 use super::plane::ControlPlane;
 use super::workers::Workers;
 
@@ -22,4 +23,6 @@ pub(super) struct Running {
     pub(super) plane: ControlPlane,
     /// When it came up.
     pub(super) started: Instant,
+    /// Of the log.
+    pub(super) lines_lost: LinesLost,
 }

@@ -1,12 +1,13 @@
 //! The control socket: a question a line in, its answer as JSON out, the connection closed. Only root and one group may
 //! open it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::sys::stat::{Mode, umask};
@@ -17,9 +18,27 @@ use super::status::Question;
 use super::wake::Wake;
 
 /// A question is a word; longer lines are nonsense.
-const LONGEST_QUESTION: u64 = 256;
-/// A client that neither asks nor reads for so long is dropped.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_QUESTION: usize = 256;
+/// Conversations at a time, a thread for each. Those who come when all are held wait in the listener's queue, and no longer
+/// than one conversation may last.
+const CONVERSATIONS: usize = 8;
+
+/// How long a conversation may last, counted from its beginning: whoever brings or takes a byte now and then gains nothing.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The question is there.
+    question: Duration,
+    /// The control thread has answered: it may be busy with a reload of a large file.
+    answer: Duration,
+    /// The client has read it all.
+    whole: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    question: Duration::from_secs(5),
+    answer: Duration::from_secs(10),
+    whole: Duration::from_secs(15),
+};
 
 /// The socket's file, removed when this is dropped.
 #[derive(Debug)]
@@ -36,14 +55,24 @@ impl Drop for Listening {
 pub(super) fn listen(control: &Control, wake: Sender<Wake>) -> anyhow::Result<Listening> {
     let path = &control.socket;
     let listener = bind(control).with_context(|| format!("control.socket {}", path.display()))?;
-    let serve = move || {
-        for stream in listener.incoming().flatten() {
-            // one at a time: answers are small, and nobody can pile up threads
-            let _ = converse(stream, &wake);
-        }
-    };
-    std::thread::Builder::new().name("control-socket".into()).spawn(serve).context("starting a thread")?;
+    serve(listener, &wake, LIMITS).context("starting a thread")?;
     Ok(Listening(path.clone()))
+}
+
+/// The threads that talk to clients.
+fn serve(listener: UnixListener, wake: &Sender<Wake>, limits: Limits) -> io::Result<()> {
+    let listener = Arc::new(listener);
+    for _ in 0..CONVERSATIONS {
+        let (listener, wake) = (Arc::clone(&listener), wake.clone());
+        let talk = move || {
+            for stream in listener.incoming().flatten() {
+                // who is too slow, or gone, is let go
+                let _ = converse(stream, &wake, limits);
+            }
+        };
+        std::thread::Builder::new().name("control-socket".into()).spawn(talk)?;
+    }
+    Ok(())
 }
 
 fn bind(control: &Control) -> anyhow::Result<UnixListener> {
@@ -85,20 +114,57 @@ fn bind(control: &Control) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn converse(mut stream: UnixStream, wake: &Sender<Wake>) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = String::new();
-    BufReader::new((&stream).take(LONGEST_QUESTION)).read_line(&mut line)?;
-    let answer = match line.trim().parse::<Question>() {
+fn converse(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) -> io::Result<()> {
+    let began = Instant::now();
+    let answer = match read_line(&mut stream, began + limits.question)?.trim().parse::<Question>() {
         Ok(question) => {
             let (answer, answered) = mpsc::channel();
             let _ = wake.send(Wake::Ask(question, answer));
-            answered.recv().unwrap_or_else(|_| r#"{"error":"the bridge is stopping"}"#.to_owned())
+            match answered.recv_timeout(limits.answer.saturating_sub(began.elapsed())) {
+                Ok(answer) => answer,
+                Err(RecvTimeoutError::Timeout) => r#"{"error":"the bridge is busy: ask again"}"#.to_owned(),
+                Err(RecvTimeoutError::Disconnected) => r#"{"error":"the bridge is stopping"}"#.to_owned(),
+            }
         }
         Err(_) => r#"{"error":"no such question"}"#.to_owned(),
     };
-    stream.write_all(answer.as_bytes())
+    write_all(&mut stream, answer.as_bytes(), began + limits.whole)
+}
+
+/// What is left until a moment; an error once it has come.
+fn left(until: Instant) -> io::Result<Option<Duration>> {
+    match until.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+        left => Ok(Some(left)),
+    }
+}
+
+fn read_line(stream: &mut UnixStream, until: Instant) -> io::Result<String> {
+    let mut line = [0; LONGEST_QUESTION];
+    let mut read = 0;
+    while read < line.len() && !line[..read].contains(&b'\n') {
+        stream.set_read_timeout(left(until)?)?;
+        match stream.read(&mut line[read..]) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(String::from_utf8_lossy(&line[..read]).into_owned())
+}
+
+fn write_all(stream: &mut UnixStream, mut bytes: &[u8], until: Instant) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.set_write_timeout(left(until)?)?;
+        match stream.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Asks a running bridge.
@@ -109,11 +175,99 @@ pub fn ask(path: &Path, question: Question) -> anyhow::Result<String> {
     let connect = || format!("{}: is the bridge running, and may you open its socket?", path.display());
     let mut stream = UnixStream::connect(path).with_context(connect)?;
     let talk = |stream: &mut UnixStream| -> std::io::Result<String> {
-        stream.set_read_timeout(Some(2 * PATIENCE))?;
+        stream.set_read_timeout(Some(LIMITS.whole))?;
         writeln!(stream, "{question}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
     talk(&mut stream).with_context(|| format!("asking the bridge at {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Receiver;
+    use std::thread;
+
+    use super::*;
+
+    /// Well beyond what a loaded machine adds, and still short for a test.
+    const SHORT: Limits = Limits {
+        question: Duration::from_millis(300),
+        answer: Duration::from_millis(600),
+        whole: Duration::from_millis(900),
+    };
+
+    /// A socket whose control thread answers each question with so many bytes.
+    fn served(bytes: usize) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let (wake, wakes): (_, Receiver<Wake>) = mpsc::channel();
+        serve(UnixListener::bind(&path).unwrap(), &wake, SHORT).unwrap();
+        thread::spawn(move || {
+            for wake in wakes {
+                let Wake::Ask(_, answer) = wake else { continue };
+                let _ = answer.send("x".repeat(bytes));
+            }
+        });
+        (folder, path)
+    }
+
+    fn answer(path: &Path) -> usize {
+        ask(path, Question::Counters).unwrap().len()
+    }
+
+    /// Until the other end has closed.
+    fn drained(mut stream: UnixStream) -> usize {
+        let mut bytes = [0; 4096];
+        std::iter::from_fn(|| stream.read(&mut bytes).ok().filter(|&read| read > 0)).sum()
+    }
+
+    #[test]
+    fn a_client_that_brings_a_byte_now_and_then_is_cut_off_and_others_are_answered_meanwhile() {
+        let (_folder, path) = served(10);
+        let began = Instant::now();
+        let mut slow = UnixStream::connect(&path).unwrap();
+        let dripping = thread::spawn(move || {
+            // each byte well within the limit, and no end of them
+            while slow.write_all(b"c").is_ok() {
+                thread::sleep(SHORT.question / 10);
+            }
+        });
+        assert_eq!(answer(&path), 10);
+        assert!(!dripping.is_finished());
+        dripping.join().unwrap();
+        assert!(began.elapsed() < 20 * SHORT.question);
+    }
+
+    #[test]
+    fn clients_that_hold_every_conversation_hold_them_no_longer_than_one_may_last() {
+        let (_folder, path) = served(10);
+        let silent: Vec<_> = (0..3 * CONVERSATIONS).map(|_| UnixStream::connect(&path).unwrap()).collect();
+        assert_eq!(answer(&path), 10);
+        drop(silent);
+    }
+
+    #[test]
+    fn who_does_not_read_the_answer_is_cut_off() {
+        const LARGE: usize = 4 << 20;
+        let (_folder, path) = served(LARGE);
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(b"counters\n").unwrap();
+        thread::sleep(2 * SHORT.whole);
+        assert!(drained(stream) < LARGE);
+        assert_eq!(answer(&path), LARGE);
+    }
+
+    #[test]
+    fn a_control_thread_that_is_busy_is_said_to_be() {
+        let (asking, stream) = UnixStream::pair().unwrap();
+        let (wake, wakes) = mpsc::channel();
+        (&asking).write_all(b"counters\n").unwrap();
+        converse(stream, &wake, SHORT).unwrap();
+        let mut told = String::new();
+        (&asking).read_to_string(&mut told).unwrap();
+        assert!(told.contains("busy"), "{told}");
+        drop(wakes);
+    }
 }

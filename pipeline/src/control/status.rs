@@ -9,6 +9,7 @@ use strum::{Display, EnumString};
 
 use super::hardware::Losses;
 use super::running::Running;
+use super::workers::WorkerBooks;
 use crate::base::At;
 use crate::base::reason::Stage;
 use crate::observe::books::Books;
@@ -53,6 +54,12 @@ pub struct Counters {
     pub report: Report,
     /// By the port's name.
     pub devices: Vec<Device>,
+    /// Cores of workers that do not respond: theirs are the counts of their last report.
+    #[serde(default)]
+    pub silent_workers: Vec<u16>,
+    /// Lines of the log that found no room, as nobody read it.
+    #[serde(default)]
+    pub log_lines_lost: u64,
 }
 
 /// A port's device.
@@ -193,6 +200,9 @@ pub struct WorkerStatus {
     pub waited_ns: Option<u64>,
     /// Ticks of the time-stamp counter in a second. `null` where the clock is another.
     pub tsc_hz: Option<u64>,
+    /// It does not respond: the counts are those of its last report.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 /// What a worker did between two looks at it. What cannot be told (the cycles of no frame) is `null`.
@@ -296,7 +306,7 @@ pub struct Config {
     pub uptime_s: u64,
 }
 
-/// The answer to a question, as JSON. An error only where the workers are beyond help.
+/// The answer to a question, as JSON.
 pub(super) fn answer(running: &mut Running, question: Question) -> anyhow::Result<String> {
     running.answer(question)
 }
@@ -304,16 +314,16 @@ pub(super) fn answer(running: &mut Running, question: Question) -> anyhow::Resul
 impl Running {
     fn answer(&mut self, question: Question) -> anyhow::Result<String> {
         let answer = match question {
-            Question::Counters => serde_json::to_string(&self.counters()?),
+            Question::Counters => serde_json::to_string(&self.counters()),
             Question::Macs => serde_json::to_string(&self.macs()),
             Question::Neighbours => serde_json::to_string(&self.neighbours()),
             Question::Members => serde_json::to_string(&self.members()),
-            Question::Workers => serde_json::to_string(&self.workers()?),
+            Question::Workers => serde_json::to_string(&self.workers()),
             Question::Profile => {
-                self.workers.profile(Some(BURSTS))?;
+                self.workers.profile(Some(BURSTS));
                 serde_json::to_string(&serde_json::json!({ "bursts": BURSTS }))
             }
-            Question::Stages => serde_json::to_string(&self.stages()?),
+            Question::Stages => serde_json::to_string(&self.stages()),
             Question::Config => serde_json::to_string(&Config {
                 generation: self.workers.plan().generation,
                 file: self.file.display().to_string(),
@@ -324,15 +334,17 @@ impl Running {
         Ok(answer?)
     }
 
-    fn counters(&mut self) -> anyhow::Result<Counters> {
+    fn counters(&mut self) -> Counters {
         let mut books = Books::default();
-        for (_, worker) in self.workers.books()? {
-            books += &worker;
+        for worker in self.workers.books() {
+            books += &worker.books;
         }
         let plan = self.workers.plan();
         let devices = plan.rules.ports.iter().zip(self.hardware.links()).zip(self.hardware.losses());
-        Ok(Counters {
+        Counters {
             report: Report::new(plan, &books, &[]),
+            silent_workers: self.workers.silent(),
+            log_lines_lost: self.lines_lost.count(),
             devices: devices
                 .map(|((port, link), lost)| Device {
                     port: port.name.clone(),
@@ -341,7 +353,7 @@ impl Running {
                     lost,
                 })
                 .collect(),
-        })
+        }
     }
 
     fn macs(&self) -> Macs {
@@ -430,10 +442,11 @@ impl Running {
             .collect()
     }
 
-    fn workers(&mut self) -> anyhow::Result<Vec<WorkerStatus>> {
-        let (books, waited) = (self.workers.books()?, self.workers.waited());
+    fn workers(&mut self) -> Vec<WorkerStatus> {
+        let (books, waited) = (self.workers.books(), self.workers.waited());
         let tsc_hz = self.hardware.tsc_hz();
-        let status = |((core, books), waited): ((u16, Books), Option<Duration>)| {
+        let status = |(worker, waited): (WorkerBooks, Option<Duration>)| {
+            let WorkerBooks { core, books, silent } = worker;
             let nanos = |time: Duration| time.as_nanos() as u64;
             let spent = |spent| nanos(books.meter.time(spent));
             let sizes = books.meter.bursts();
@@ -451,12 +464,13 @@ impl Running {
                 asleep_ns: spent(Spent::Asleep),
                 waited_ns: waited.map(nanos),
                 tsc_hz,
+                silent,
             }
         };
-        Ok(books.into_iter().zip(waited).map(status).collect())
+        books.into_iter().zip(waited).map(status).collect()
     }
 
-    fn stages(&mut self) -> anyhow::Result<Vec<WorkerStages>> {
+    fn stages(&mut self) -> Vec<WorkerStages> {
         let tsc_hz = self.hardware.tsc_hz();
         let cost = |profile: &Profile, stage: Stage| StageCost {
             stage: stage.name().to_owned(),
@@ -467,10 +481,8 @@ impl Running {
             frames: profile.frames(stage),
         };
         let costs = |profile: &Profile| Stage::ALL.iter().map(|stage| cost(profile, *stage)).collect();
-        let profiles = self.workers.profile(None)?.into_iter();
-        Ok(profiles
-            .map(|(core, profile)| WorkerStages { core, stages: profile.as_deref().map(costs) })
-            .collect())
+        let profiles = self.workers.profile(None).into_iter();
+        profiles.map(|(core, profile)| WorkerStages { core, stages: profile.as_deref().map(costs) }).collect()
     }
 }
 
@@ -521,6 +533,7 @@ mod tests {
             asleep_ns: 3_000,
             waited_ns: Some(0),
             tsc_hz: Some(2_000_000_000),
+            silent: false,
         };
         let after = WorkerStatus {
             received: 4_500,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use rules::{Mac, Rules};
 use rustix::thread::{Pid, gettid};
-use tracing::warn;
+use tracing::{error, info, warn};
 
 use crate::base::time::Time;
 use crate::io::Io;
@@ -24,8 +24,16 @@ use crate::worker::Worker;
 use crate::worker::idle::IdleWait;
 use crate::worker::orders::{Order, PlanSwap, WorkerReport};
 
-/// A worker reports between two bursts, which is microseconds away; one that has not for so long never will.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A worker reports between two bursts, which is microseconds away; one that has not for so long is silent, and nobody waits
+/// for it until it is back (docs/decisions/0009).
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is waited at the end for workers that are silent: less than a service manager waits before it kills.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Orders that a worker may have before it and reports that may wait for the control thread: a question and frames of each
+/// tick that it is late, and somebody's question.
+const ORDERS: usize = 16;
 
 /// Messages taken from a worker in one tick: one that goes on sending must not keep the control thread from everything else.
 const MOST_MESSAGES: usize = 16384;
@@ -38,7 +46,29 @@ struct WorkerHandle {
     orders: rtrb::Producer<Order>,
     reports: rtrb::Consumer<WorkerReport>,
     messages: ControlRx,
+    /// Orders that it has not reported on, and since when there are any.
+    open: usize,
+    since: Instant,
+    silent: bool,
+    /// As it last gave them.
+    books: Books,
 }
+
+/// What a worker counted.
+#[derive(Debug)]
+pub(super) struct WorkerBooks {
+    /// Its core.
+    pub(super) core: u16,
+    /// Up to now; up to its last report where it is silent.
+    pub(super) books: Books,
+    /// It does not respond.
+    pub(super) silent: bool,
+}
+
+/// Workers on these cores do not respond.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no response from the worker on core {}", .0.iter().map(u16::to_string).collect::<Vec<_>>().join(", "))]
+pub(super) struct Silent(pub(super) Vec<u16>);
 
 /// All workers of the process.
 #[derive(Debug)]
@@ -47,6 +77,7 @@ pub(super) struct Workers {
     plan: Arc<Plan>,
     port_macs: Vec<Mac>,
     seed: u64,
+    patience: Duration,
 }
 
 /// Puts large tables into huge pages, before anybody uses them.
@@ -72,8 +103,8 @@ impl Workers {
         let workers = cores.len();
         let mut handles = Vec::with_capacity(workers);
         for (core, io) in cores.into_iter().zip(ios) {
-            let (orders, ordered) = rtrb::RingBuffer::new(4);
-            let (reporting, reports) = rtrb::RingBuffer::new(4);
+            let (orders, ordered) = rtrb::RingBuffer::new(ORDERS);
+            let (reporting, reports) = rtrb::RingBuffer::new(ORDERS);
             let (ready, started) = std::sync::mpsc::channel();
             let (clock, enter, plan) = (clock.clone(), enter.clone(), Arc::clone(&plan));
             let work = move || {
@@ -98,9 +129,20 @@ impl Workers {
                     .unwrap_or_else(|| anyhow!("it ended"))
                     .context(format!("worker on core {core}")));
             };
-            handles.push(WorkerHandle { core, id, thread, orders, reports, messages });
+            handles.push(WorkerHandle {
+                core,
+                id,
+                thread,
+                orders,
+                reports,
+                messages,
+                open: 0,
+                since: Instant::now(),
+                silent: false,
+                books: Books::default(),
+            });
         }
-        Ok(Workers { handles, plan, port_macs, seed })
+        Ok(Workers { handles, plan, port_macs, seed, patience: PATIENCE })
     }
 
     /// The rules in force.
@@ -116,6 +158,23 @@ impl Workers {
         }
     }
 
+    /// Hears who is there, and asks anew: to be called now and then. Waits for nobody.
+    pub(super) fn listen(&mut self) {
+        for handle in &mut self.handles {
+            while handle.take().is_some() {}
+            if handle.open == 0 {
+                handle.order(Order::Respond);
+            } else if handle.since.elapsed() >= self.patience {
+                handle.fall_silent();
+            }
+        }
+    }
+
+    /// The cores of workers that do not respond.
+    pub(super) fn silent(&self) -> Vec<u16> {
+        self.handles.iter().filter(|handle| handle.silent).map(|handle| handle.core).collect()
+    }
+
     /// What the workers had to say since the last call.
     pub(super) fn messages(&mut self) -> Vec<ControlMsg> {
         self.handles
@@ -124,11 +183,12 @@ impl Workers {
             .collect()
     }
 
-    /// Has the first worker send frames of the bridge's own.
-    pub(super) fn send(&mut self, frames: Vec<LocalFrame>) -> anyhow::Result<()> {
-        let Some(handle) = self.handles.first_mut().filter(|_| !frames.is_empty()) else { return Ok(()) };
-        handle.orders.push(Order::Send(frames)).map_err(|_| handle.stuck())?;
-        handle.report().map(drop)
+    /// Has the first worker that responds send frames of the bridge's own.
+    pub(super) fn send(&mut self, frames: Vec<LocalFrame>) {
+        let responding = self.handles.iter_mut().find(|handle| !handle.silent);
+        if let Some(handle) = responding.filter(|_| !frames.is_empty()) {
+            handle.order(Order::Send(frames));
+        }
     }
 
     /// The key of everything that must not be guessed.
@@ -136,33 +196,32 @@ impl Workers {
         self.seed
     }
 
-    /// The books of each worker, with its core: each counted between two bursts.
-    pub(super) fn books(&mut self) -> anyhow::Result<Vec<(u16, Books)>> {
+    /// The books of each worker, each counted between two bursts.
+    pub(super) fn books(&mut self) -> Vec<WorkerBooks> {
         let (ports, bridges) = (self.plan.ports.len(), self.plan.bridges.len());
-        self.order(|| Order::Count(Box::new(Books::new(ports, bridges))))?;
-        self.handles
-            .iter_mut()
-            .map(|handle| match handle.report()? {
-                WorkerReport::Counted(books) => Ok((handle.core, *books)),
-                _ => Err(handle.confused()),
-            })
-            .collect()
+        let counted = self.ask(|| Order::Count(Box::new(Books::new(ports, bridges))));
+        for (handle, report) in self.handles.iter_mut().zip(counted) {
+            if let Some(WorkerReport::Counted(books)) = report {
+                handle.books = *books;
+            }
+        }
+        let books = |handle: &WorkerHandle| WorkerBooks {
+            core: handle.core,
+            books: handle.books.clone(),
+            silent: handle.silent,
+        };
+        self.handles.iter().map(books).collect()
     }
 
     /// Has each worker time the stages of its next bursts, so many at the most; or none. What each has timed until now, with
     /// its core: workers answer at once, as a silent port brings no bursts.
-    pub(super) fn profile(
-        &mut self,
-        bursts: Option<u64>,
-    ) -> anyhow::Result<Vec<(u16, Option<Box<Profile>>)>> {
-        self.order(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))))?;
-        self.handles
-            .iter_mut()
-            .map(|handle| match handle.report()? {
-                WorkerReport::Profiled(profile) => Ok((handle.core, profile)),
-                _ => Err(handle.confused()),
-            })
-            .collect()
+    pub(super) fn profile(&mut self, bursts: Option<u64>) -> Vec<(u16, Option<Box<Profile>>)> {
+        let profiled = self.ask(|| Order::Profile(bursts.map(|bursts| Box::new(Profile::new(bursts)))));
+        let profile = |(handle, report): (&WorkerHandle, _)| match report {
+            Some(WorkerReport::Profiled(profile)) => (handle.core, profile),
+            _ => (handle.core, None),
+        };
+        self.handles.iter().zip(profiled).map(profile).collect()
     }
 
     /// How long each worker, in their order, could have run and another thread had its core; `None` where the kernel does
@@ -179,11 +238,17 @@ impl Workers {
         Plan::new(rules, Some(&self.plan), &self.port_macs, self.seed).map(Arc::new)
     }
 
-    /// Puts a prepared plan in force on all workers; when it returns, no worker goes by the old one any more.
+    /// Puts a prepared plan in force on all workers. When it returns, no worker goes by the old one any more; one that has
+    /// fallen silent in that very moment has the order before it, and takes it before its next burst.
     ///
     /// # Errors
-    /// A worker that does not respond, or has ended.
-    pub(super) fn swap_plan(&mut self, plan: Arc<Plan>) -> anyhow::Result<()> {
+    /// [`Silent`]: nothing has changed (law 4).
+    pub(super) fn swap_plan(&mut self, plan: Arc<Plan>) -> Result<(), Silent> {
+        self.ask(|| Order::Respond);
+        let silent = self.silent();
+        if !silent.is_empty() {
+            return Err(Silent(silent));
+        }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.handles.len(), self.seed);
         spread_out(&plan.bridges[before.bridges.len()..]);
         keep_silent(&plan, before.bridges.len());
@@ -192,31 +257,39 @@ impl Workers {
                 OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
             }
         }
-        self.order(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers, seed))))?;
-        for handle in &mut self.handles {
-            handle.report()?;
-        }
+        self.ask(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers, seed))));
         self.plan = plan;
         Ok(())
     }
 
     /// Ends all workers; their books together.
+    ///
+    /// # Errors
+    /// A worker that panicked, or that does not end: its books cannot be had.
     pub(super) fn stop(mut self) -> anyhow::Result<Books> {
-        self.order(|| Order::Stop)?;
+        for handle in &mut self.handles {
+            // one that has ended, or has no room for it, is found below
+            let _ = handle.orders.push(Order::Stop);
+        }
+        let began = Instant::now();
         let mut total = Books::default();
-        for handle in self.handles {
-            let ended =
-                handle.thread.join().map_err(|_| anyhow!("the worker on core {} panicked", handle.core))?;
+        for WorkerHandle { core, thread, .. } in self.handles {
+            while !thread.is_finished() {
+                ensure!(began.elapsed() < LAST_PATIENCE, "{}: its books are lost", Silent(vec![core]));
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            let ended = thread.join().map_err(|_| anyhow!("the worker on core {core} panicked"))?;
             total += &ended?;
         }
         Ok(total)
     }
 
-    fn order(&mut self, order: impl Fn() -> Order) -> anyhow::Result<()> {
-        for handle in &mut self.handles {
-            handle.orders.push(order()).map_err(|_| handle.stuck())?;
-        }
-        Ok(())
+    /// Each worker's report on an order; none of those that are silent or fall silent over it.
+    fn ask(&mut self, order: impl Fn() -> Order) -> Vec<Option<WorkerReport>> {
+        let asked: Vec<bool> = self.handles.iter_mut().map(|handle| handle.order(order())).collect();
+        let until = Instant::now() + self.patience;
+        let reports = self.handles.iter_mut().zip(asked);
+        reports.map(|(handle, asked)| asked.then(|| handle.report(until)).flatten()).collect()
     }
 }
 
@@ -228,16 +301,50 @@ fn keep_silent(plan: &Plan, from: usize) {
 }
 
 impl WorkerHandle {
-    fn report(&mut self) -> anyhow::Result<WorkerReport> {
-        let since = Instant::now();
+    /// Gives it an order, if it takes any.
+    fn order(&mut self, order: Order) -> bool {
+        let given = !self.silent && self.open < ORDERS && self.orders.push(order).is_ok();
+        if given {
+            self.since = if self.open == 0 { Instant::now() } else { self.since };
+            self.open += 1;
+        }
+        given
+    }
+
+    /// The next report, if it is there.
+    fn take(&mut self) -> Option<WorkerReport> {
+        let report = self.reports.pop().ok()?;
+        self.open -= 1;
+        self.since = Instant::now();
+        if self.open == 0 && std::mem::take(&mut self.silent) {
+            info!(event = "worker_back", core = self.core, "the worker responds again");
+        }
+        Some(report)
+    }
+
+    /// The report on the last order: those before it are about what nobody waits for any more.
+    fn report(&mut self, until: Instant) -> Option<WorkerReport> {
         loop {
-            if let Ok(report) = self.reports.pop() {
-                return Ok(report);
+            while let Some(report) = self.take() {
+                if self.open == 0 {
+                    return Some(report);
+                }
             }
-            if since.elapsed() > PATIENCE || self.thread.is_finished() {
-                return Err(self.stuck());
+            if Instant::now() >= until || self.thread.is_finished() {
+                self.fall_silent();
+                return None;
             }
             std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    fn fall_silent(&mut self) {
+        if !std::mem::replace(&mut self.silent, true) {
+            error!(
+                event = "worker_stuck",
+                core = self.core,
+                "the worker does not respond: nothing passes on its queues, and no reload until it is back"
+            );
         }
     }
 
@@ -247,12 +354,154 @@ impl WorkerHandle {
         let text = std::fs::read_to_string(file).ok()?;
         text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
     }
+}
 
-    fn confused(&self) -> anyhow::Error {
-        anyhow!("the worker on core {} answered another question", self.core)
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::io::mem::{MemIo, Packet};
+
+    /// Ports that can hold the worker that looks at them.
+    struct Ports(MemIo, Arc<Hold>);
+
+    struct Hold {
+        held: AtomicBool,
+        met: Barrier,
     }
 
-    fn stuck(&self) -> anyhow::Error {
-        anyhow!("the worker on core {} does not respond", self.core)
+    impl Hold {
+        fn new() -> Arc<Hold> {
+            Arc::new(Hold { held: AtomicBool::new(false), met: Barrier::new(2) })
+        }
+
+        /// When this returns, the worker responds to nothing.
+        fn hold(&self) {
+            self.held.store(true, Ordering::Relaxed);
+            self.met.wait();
+        }
+
+        fn release(&self) {
+            self.held.store(false, Ordering::Relaxed);
+        }
+    }
+
+    impl Io for Ports {
+        type Buffer = Packet;
+
+        fn receive(&mut self, port: usize, into: &mut Vec<Packet>) {
+            if self.1.held.load(Ordering::Relaxed) {
+                self.1.met.wait();
+            }
+            while self.1.held.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.0.receive(port, into);
+        }
+
+        fn transmit(&mut self, port: usize, frames: &mut Vec<Packet>) {
+            self.0.transmit(port, frames);
+        }
+
+        fn make(&mut self, bytes: &[u8]) -> Option<Packet> {
+            self.0.make(bytes)
+        }
+    }
+
+    const RULES: &str = r#"
+version: 1
+ports: { a: { device: net_null0 }, b: { device: net_null1 } }
+workers: [1, 2]
+idle: sleep
+bridges:
+  wix:
+    sides: { mud: { port: a }, wix: { port: b } }
+    peering: { ipv4: [202.7.0.0/23] }
+"#;
+
+    fn rules() -> Rules {
+        rules::parse(RULES, "test.yaml").unwrap().rules
+    }
+
+    /// Two workers, a frame waiting for each, and what holds the second.
+    fn workers() -> (Workers, Arc<Hold>) {
+        let hold = Hold::new();
+        let ports = |hold: &Arc<Hold>| {
+            let mut io = MemIo::new(2);
+            io.input[0].push_back(Packet::new(&[0; 10]));
+            Ports(io, Arc::clone(hold))
+        };
+        let ios = vec![ports(&Hold::new()), ports(&hold)];
+        let began = Instant::now();
+        let clock = move || Time::from_nanos(began.elapsed().as_nanos() as u64);
+        let mut workers = Workers::start(rules(), Vec::new(), clock, ios, |_, _| Ok(())).unwrap();
+        wait(|| received(&mut workers) == [(1, 1, false), (2, 1, false)]);
+        workers.patience = Duration::from_millis(200);
+        (workers, hold)
+    }
+
+    /// Core, frames, silence.
+    fn received(workers: &mut Workers) -> Vec<(u16, u64, bool)> {
+        let each = |worker: WorkerBooks| (worker.core, worker.books.ports[0].received, worker.silent);
+        workers.books().into_iter().map(each).collect()
+    }
+
+    fn wait(mut until: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !until() {
+            assert!(began.elapsed() < Duration::from_secs(30), "it does not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_silent_worker_is_waited_for_once_and_its_last_books_are_shown() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        assert_eq!(received(&mut workers), [(1, 1, false), (2, 1, true)]);
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(received(&mut workers), [(1, 1, false), (2, 1, true)]);
+        }
+        assert!(began.elapsed() < 20 * workers.patience, "it waited for each");
+        assert_eq!(workers.check().map_err(|error| error.to_string()), Ok(()));
+        hold.release();
+        wait(|| {
+            workers.listen();
+            workers.silent().is_empty()
+        });
+        assert_eq!(received(&mut workers), [(1, 1, false), (2, 1, false)]);
+        assert_eq!(workers.stop().unwrap().ports[0].received, 2);
+    }
+
+    #[test]
+    fn silence_is_heard_where_nobody_asks() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        wait(|| {
+            workers.listen();
+            workers.silent() == [2]
+        });
+        workers.send(Vec::new());
+        hold.release();
+        workers.stop().unwrap();
+    }
+
+    #[test]
+    fn while_a_worker_is_silent_a_reload_changes_nothing_on_any() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        let plan = workers.prepare(rules()).unwrap();
+        assert_eq!(workers.swap_plan(Arc::clone(&plan)), Err(Silent(vec![2])));
+        assert_eq!((workers.plan().generation, Arc::strong_count(&plan)), (1, 1));
+        hold.release();
+        wait(|| {
+            workers.listen();
+            workers.swap_plan(Arc::clone(&plan)).is_ok()
+        });
+        assert_eq!(workers.plan().generation, 2);
+        workers.stop().unwrap();
     }
 }

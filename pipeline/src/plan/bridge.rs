@@ -11,7 +11,6 @@ use super::fast::FastRules;
 use super::owners::Owners;
 use crate::base::time::Time;
 use crate::frame::icmp6;
-use crate::frame::nonce::{self, Nonce};
 use crate::table::Tables;
 use crate::table::fdb::Place;
 use crate::table::hold::OwnAddress;
@@ -34,8 +33,6 @@ pub struct BridgePlan {
     pub owners: Owners,
     /// The bridge's own link-local address on each side: from that side's MAC.
     pub link_local: [Ipv6Addr; 2],
-    /// What our own duplicate address detection carries on each side (RFC 7527).
-    pub nonces: [Nonce; 2],
     /// What the fast path needs, by ingress side.
     fast: [FastRules; 2],
     /// What survives a reload.
@@ -43,17 +40,15 @@ pub struct BridgePlan {
 }
 
 impl BridgePlan {
-    pub(super) fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac], seed: u64) -> BridgePlan {
+    pub(super) fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac]) -> BridgePlan {
         let own = Side::BOTH.map(|side| {
             let rules = rules.side(side);
             rules.mac.unwrap_or_else(|| {
                 derived_mac(port_macs.get(rules.port).copied().unwrap_or_default(), rules.tags, side)
             })
         });
-        let nonces = Side::BOTH.map(|side| nonce::keyed(seed, own[side.index()], 0));
         BridgePlan {
             fast: Side::BOTH.map(|side| FastRules::new(&rules, side)),
-            nonces,
             own,
             link_local: own.map(icmp6::link_local),
             static_fdb: StaticFdb::new(&rules.members, own),
@@ -84,7 +79,6 @@ impl BridgePlan {
             edges: self.edges.clone(),
             owners: self.owners.clone(),
             link_local: self.link_local,
-            nonces: self.nonces,
             fast: Side::BOTH.map(|side| FastRules::new(&self.rules, side)),
             tables: Arc::new(Tables::retired()),
         }

@@ -60,7 +60,7 @@ impl Plan {
                 Some(before) => Arc::clone(&before.tables),
                 None => Arc::new(Tables::new(bridge, seed)),
             };
-            let ready = BridgePlan::new(bridge.clone(), tables, port_macs, seed);
+            let ready = BridgePlan::new(bridge.clone(), tables, port_macs);
             match known {
                 Some(known) => bridges[known] = ready,
                 None => bridges.push(ready),

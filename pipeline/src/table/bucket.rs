@@ -203,13 +203,29 @@ impl Sources {
     /// Room for two to four times so many sources: 64 to 128 bytes for each. `seed` is that of the hash: for live traffic
     /// one that nobody can guess.
     pub fn new(sources: u32, seed: u64) -> Sources {
-        let sets = (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two();
         let set = || Set {
             keys: [0; Set::WAYS],
             buckets: [Bucket::FULL; Set::WAYS],
             paid: [Time::ZERO; Set::WAYS],
         };
-        Sources { sets: (0..sets).map(|_| set()).collect(), key: HashKey::from_seed(seed) }
+        Sources {
+            sets: (0..Sources::sets_for(sources)).map(|_| set()).collect(),
+            key: HashKey::from_seed(seed),
+        }
+    }
+
+    fn sets_for(sources: u32) -> usize {
+        (2 * sources as usize).div_ceil(Set::WAYS).next_power_of_two()
+    }
+
+    /// Bytes that so many sources take.
+    pub fn memory_for(sources: u32) -> usize {
+        Sources::sets_for(sources) * size_of::<Set>()
+    }
+
+    /// Bytes that these take.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.sets)
     }
 
     /// Asks the bucket of `source` (a MAC, say; not zero) and, if that has a token, the wider limit. A token is taken from

@@ -213,22 +213,25 @@ struct Slot {
     way: usize,
 }
 
-/// The moves of the address in one slot.
+/// The moves of the address in one slot: a cache line.
+///
+/// Every slot has one: a common pool would be smaller, and who fills it with moves of his own would be free to flap. Times are in
+/// ticks modulo 2^32, which is 34 years.
 ///
 /// Written only by whoever's compare-and-swap inserted or moved the entry, and the guard keeps the next move away from
-/// that: two write at once only where a worker stands still for so long in between, and then moves are miscounted.
+/// that: two write at once only where a worker stands still for so long in between, and then moves are miscounted or a
+/// quarantine ends early.
+#[repr(align(64))]
 struct History {
-    moves: AtomicU64,
-    /// Nanoseconds: the end of the quarantine.
-    until: AtomicU64,
-    /// Nanoseconds; the move number n is at n modulo its length.
-    times: [AtomicU64; MOVES],
+    moves: AtomicU32,
+    /// The move number n is at n modulo its length. In quarantine the first is its end, as moves no longer matter: who wrote
+    /// that and then found the entry changed has made one move of an address that is about to be quarantined count longer.
+    times: [AtomicU32; MOVES],
 }
 
 impl History {
     fn new() -> History {
-        let zero = || AtomicU64::new(0);
-        History { moves: zero(), until: zero(), times: std::array::from_fn(|_| zero()) }
+        History { moves: AtomicU32::new(0), times: std::array::from_fn(|_| AtomicU32::new(0)) }
     }
 
     /// Forgets what another address left behind. Most left nothing, and then there is nothing to write.
@@ -238,26 +241,44 @@ impl History {
         }
     }
 
-    /// Moves that count against the address, before the one at hand.
+    /// Moves that count against the address, before the one at hand: all within that time, and some up to a tick older.
     fn recent(&self, now: Time, within: Duration) -> usize {
         let known = (self.moves() as usize).min(MOVES);
-        let times = self.times[..known].iter().map(|time| Time::from_nanos(time.load(Ordering::Relaxed)));
-        times.filter(|&time| now.since(time) <= within).count()
+        let within = nanos(within).div_ceil(nanos(TICK)) as i64;
+        let ago = |time: &&AtomicU32| ticks(time.load(Ordering::Relaxed), tick_of(now) as u32).into();
+        self.times[..known].iter().filter(|time| within >= ago(time)).count()
     }
 
     fn record(&self, now: Time) {
-        let moves = self.moves();
-        self.times[moves as usize % MOVES].store(now.as_nanos(), Ordering::Relaxed);
-        self.moves.store(moves + 1, Ordering::Relaxed);
+        self.times[self.moves() as usize % MOVES].store(tick_of(now) as u32, Ordering::Relaxed);
+        self.count();
     }
 
-    fn moves(&self) -> u64 {
+    /// A move without its time.
+    fn count(&self) {
+        self.moves.store(self.moves().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    fn moves(&self) -> u32 {
         self.moves.load(Ordering::Relaxed)
     }
 
-    fn until(&self) -> Time {
-        Time::from_nanos(self.until.load(Ordering::Relaxed))
+    /// The quarantine lasts for so long, and up to a tick more.
+    fn hold(&self, now: Time, hold: Duration) {
+        let end = now.after(hold).as_nanos().div_ceil(nanos(TICK));
+        self.times[0].store(end as u32, Ordering::Relaxed);
     }
+
+    /// Of the quarantine; zero where it is over.
+    fn left(&self, now: Time) -> Duration {
+        let left = ticks(tick_of(now) as u32, self.times[0].load(Ordering::Relaxed)).max(0);
+        Duration::from_nanos(left as u64 * nanos(TICK))
+    }
+}
+
+/// From one time of a [`History`] to another; negative where that is before it.
+const fn ticks(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from) as i32
 }
 
 /// Entries on each side, away from what every look-up reads.
@@ -385,7 +406,8 @@ impl Fdb {
     /// The longest `age` and `move_guard`: stamps reach no further. Longer ones count as this.
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
-    /// A table of `rules.capacity` addresses a side, which takes 1.2 to 2.4 KiB for each, all of it now. All else in the
+    /// A table of `rules.capacity` addresses a side, which takes 0.6 to 1.2 KiB for each (8 to 16 slots of a word and a
+    /// history: see [`Fdb::memory_for`]), all of it now. All else in the
     /// rules may change with every call. `seed` is that of the hash: one that nobody can guess for live traffic.
     pub fn new(rules: &Macs, seed: u64) -> Fdb {
         Fdb::with_capacity(rules.capacity, seed)
@@ -393,9 +415,7 @@ impl Fdb {
 
     /// [`Fdb::new`] for so many addresses a side.
     pub fn with_capacity(capacity: u32, seed: u64) -> Fdb {
-        // A quarter full at most: then two sets of eight are never both full by chance.
-        let slots = 4 * Side::BOTH.len() * capacity as usize;
-        let sets = slots.div_ceil(WAYS).next_power_of_two().max(2);
+        let sets = Fdb::sets_for(capacity);
         Fdb {
             sets: (0..sets).map(|_| Set(std::array::from_fn(|_| AtomicU64::new(Word::FREE.0)))).collect(),
             key: HashKey::from_seed(seed),
@@ -404,6 +424,23 @@ impl Fdb {
             histories: (0..sets * WAYS).map(|_| History::new()).collect(),
             counts: Counts(std::array::from_fn(|_| AtomicU32::new(0))),
         }
+    }
+
+    const fn sets_for(capacity: u32) -> usize {
+        // A quarter full at most: then two sets of eight are never both full by chance.
+        let slots = 4 * Side::BOTH.len() * capacity as usize;
+        let sets = slots.div_ceil(WAYS).next_power_of_two();
+        if sets > 2 { sets } else { 2 }
+    }
+
+    /// Bytes that a table for so many addresses a side takes.
+    pub const fn memory_for(capacity: u32) -> usize {
+        Fdb::sets_for(capacity) * (size_of::<Set>() + WAYS * size_of::<History>())
+    }
+
+    /// Bytes that this one takes.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.sets) + size_of_val(&*self.histories)
     }
 
     /// Where frames to `mac` go; `None` where it is unknown or has aged (F50).
@@ -489,11 +526,16 @@ impl Fdb {
                 return None;
             }
             let state = if word.is_quarantined() {
-                State::Quarantined { left: self.history(slot).until().since(now) }
+                State::Quarantined { left: self.history(slot).left(now) }
             } else {
                 State::Heard { idle: Duration::from_nanos(self.age(word, now) * nanos(TICK)) }
             };
-            Some(Entry { mac: word.mac(), side: word.side(), state, moves: self.history(slot).moves() })
+            Some(Entry {
+                mac: word.mac(),
+                side: word.side(),
+                state,
+                moves: self.history(slot).moves().into(),
+            })
         })
     }
 
@@ -551,9 +593,9 @@ impl Fdb {
         let history = self.history(slot);
         if history.recent(now, rules.flap.within) + 1 >= rules.flap.moves.into() {
             // Before the swap, which makes others read it.
-            history.until.store(now.after(rules.flap.hold).as_nanos(), Ordering::Relaxed);
+            history.hold(now, rules.flap.hold);
             return set.swap(slot.way, word, word.quarantined()).then(|| {
-                history.record(now);
+                history.count();
                 Learned::Flapping { first: true }
             });
         }
@@ -626,7 +668,7 @@ impl Fdb {
     /// Counts as absent: unheard for too long, or at the end of its quarantine. Right beyond the horizon too.
     fn has_aged(&self, slot: Slot, word: Word, now: Time, rules: &Macs) -> bool {
         if word.is_quarantined() {
-            self.history(slot).until() <= now
+            self.history(slot).left(now).is_zero()
         } else {
             silent(self.age(word, now), rules.age)
         }
@@ -668,10 +710,16 @@ impl Fdb {
         tick
     }
 
+    /// The packet path comes here before anybody has swept the table, which is when a reload has just made it: with nothing
+    /// in it there is nothing to sweep. (An address that comes in meanwhile is of this moment, which the horizon allows for.)
     #[cold]
     #[inline(never)]
     fn catch_up(&self, now: Time, rules: &Macs) {
-        self.sweep_all(now, rules);
+        if Side::BOTH.iter().all(|&side| self.count(side) == 0) {
+            self.horizon.fetch_max(tick_of(now) + UNTIL_HORIZON, Ordering::AcqRel);
+        } else {
+            self.sweep_all(now, rules);
+        }
     }
 
     /// The word of an address: all that a look-up needs.
@@ -691,7 +739,7 @@ impl Fdb {
     #[cold]
     fn held(&self, mac: Mac, now: Time) -> Option<Place> {
         let (slot, _) = self.find(mac)?;
-        (now < self.history(slot).until()).then_some(Place::Quarantined)
+        (!self.history(slot).left(now).is_zero()).then_some(Place::Quarantined)
     }
 
     /// The two sets that an address can be in, and the way in both that it takes if that is free. As the table is mostly

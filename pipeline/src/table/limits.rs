@@ -42,11 +42,24 @@ const MTU_SOURCES: u32 = 16 << 10;
 impl Limits {
     /// Fresh ones for one of so many workers.
     pub fn new(bridge: &Bridge, workers: usize, seed: u64) -> Limits {
+        Limits::for_sources(Limits::sources(bridge), MTU_SOURCES, workers, seed)
+    }
+
+    /// Every source that passed `learn` has a place: the members and what the table holds.
+    fn sources(bridge: &Bridge) -> u32 {
         /// Members that reloads may add before their limits get crowded.
         const TO_COME: u32 = 4096;
-        // every source that passed `learn` has a place: the members and what the table holds
-        let sources = 2 * bridge.macs.capacity + bridge.members.len() as u32 + TO_COME;
-        Limits::for_sources(sources, MTU_SOURCES, workers, seed)
+        2 * bridge.macs.capacity + bridge.members.len() as u32 + TO_COME
+    }
+
+    /// Bytes that those of one worker take.
+    pub fn memory_for(bridge: &Bridge) -> usize {
+        2 * Sources::memory_for(Limits::sources(bridge)) + Sources::memory_for(MTU_SOURCES)
+    }
+
+    /// Bytes that these take.
+    pub fn memory(&self) -> usize {
+        self.sources.memory() + self.mtu_sources.memory() + self.mtu_macs.memory()
     }
 
     /// Those of a bridge that the rules no longer have: the smallest there are.

@@ -41,6 +41,16 @@ impl Tables {
         }
     }
 
+    /// Bytes that those of a bridge take.
+    pub fn memory_for(bridge: &Bridge) -> usize {
+        Fdb::memory_for(bridge.macs.capacity) + NeighbourTable::memory_for(bridge.neighbours.capacity)
+    }
+
+    /// Bytes that these take.
+    pub fn memory(&self) -> usize {
+        self.macs.memory() + self.neighbours.memory()
+    }
+
     /// Those of a bridge that the rules no longer have: the smallest there are.
     pub fn retired() -> Tables {
         Tables {

@@ -153,9 +153,23 @@ impl NeighbourTable {
 
     /// [`NeighbourTable::new`] for so many addresses.
     pub fn with_capacity(capacity: u32, seed: u64) -> NeighbourTable {
-        // a quarter full at most, so that a set of eight is hardly ever full by chance
-        let slots = (4 * capacity as usize).next_power_of_two().max(WAYS);
+        let slots = NeighbourTable::slots_for(capacity);
         NeighbourTable { entries: (0..slots).map(|_| Entry::new()).collect(), key: HashKey::from_seed(seed) }
+    }
+
+    fn slots_for(capacity: u32) -> usize {
+        // a quarter full at most, so that a set of eight is hardly ever full by chance
+        (4 * capacity as usize).next_power_of_two().max(WAYS)
+    }
+
+    /// Bytes that a table for so many addresses takes.
+    pub fn memory_for(capacity: u32) -> usize {
+        NeighbourTable::slots_for(capacity) * size_of::<Entry>()
+    }
+
+    /// Bytes that this one takes.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.entries)
     }
 
     fn set(&self, number: u128) -> std::ops::Range<usize> {

@@ -51,7 +51,8 @@ impl<I: Io> Worker<I> {
         const NOTICES: usize = 4096;
         let (control, consumer) = ControlTx::queue(NOTICES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, workers, seed)).collect();
-        let books = Books::new(plan.ports.len(), plan.bridges.len());
+        let mut books = Books::new(plan.ports.len(), plan.bridges.len());
+        books.follow(&plan);
         let egress = || TxQueue { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
@@ -172,6 +173,7 @@ impl<I: Io> Worker<I> {
             std::mem::swap(&mut self.state.limits[bridge.index()], limits);
         }
         std::mem::swap(&mut self.plan, &mut swap.plan);
+        self.state.books.follow(&self.plan);
     }
 }
 
@@ -211,9 +213,10 @@ impl<I: Io> Worker<I> {
                         self.send_own(&frames);
                         WorkerReport::Sent(frames)
                     }
+                    Order::Respond => WorkerReport::Present,
                     Order::Profile(next) => WorkerReport::Profiled(std::mem::replace(&mut profile, next)),
                 };
-                // there is room: the control thread waits for each report before it asks again
+                // there is room: the queues are of one length, and the control thread knows what is open
                 let _ = reports.push(report);
             }
             let now = clock();

@@ -21,6 +21,8 @@ pub enum Order {
     Send(Vec<LocalFrame>),
     /// Fill this from the next burst on, until it is full; without one, fill none.
     Profile(Option<Box<Profile>>),
+    /// Say that you are there.
+    Respond,
     /// Finish.
     Stop,
 }
@@ -36,6 +38,8 @@ pub enum WorkerReport {
     Sent(Vec<LocalFrame>),
     /// The profile that was filled until now.
     Profiled(Option<Box<Profile>>),
+    /// It is there.
+    Present,
 }
 
 /// New rules for one worker, with room made for all that they bring. After the swap: the old ones.

@@ -205,6 +205,26 @@ fn f131_our_own_dad_that_comes_back_is_a_loop_and_no_duplicate() {
 }
 
 #[test]
+fn each_look_for_duplicates_has_a_nonce_of_its_own_and_all_are_known_when_they_come_back() {
+    let mut bench = c0().live();
+    let mut looks = Vec::new();
+    for _ in 0..3 {
+        looks.extend(bench.own().into_iter().filter(|(_, frame)| frame[12..14] == [0x86, 0xdd]));
+        bench.wait(seconds(1.0));
+    }
+    let mut nonces: Vec<_> = looks.iter().map(|(_, frame)| frame[frame.len() - 6..].to_vec()).collect();
+    nonces.sort();
+    nonces.dedup();
+    assert_eq!((looks.len(), nonces.len()), (12, 12), "RFC 7527 §4.1");
+    bench.own(); // the announcements
+    for (side, mut look) in looks {
+        look[6..12].copy_from_slice(if side == M { &C } else { &B });
+        bench.exchange(side, &look).silent("own_probe");
+    }
+    assert_eq!(events(&bench, "own_duplicate"), 0);
+}
+
+#[test]
 fn f132_foreign_dad_for_our_address_is_answered_to_all_nodes() {
     for (side, own, src, ..) in SIDES {
         let mut bench = c0().bench();

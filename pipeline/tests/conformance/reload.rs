@@ -90,6 +90,26 @@ fn f51_a_smaller_burst_caps_what_was_saved() {
 }
 
 #[test]
+fn a_side_that_a_reload_moves_to_another_port_keeps_the_books_of_both_ports() {
+    let config = Config::c0();
+    let swapped = config
+        .clone()
+        .with("mud: { port: trunk0", "mud: { port: other")
+        .with("wix: { port: trunk1", "wix: { port: trunk0")
+        .with("mud: { port: other", "mud: { port: trunk1");
+    let mut bench = config.bench();
+    for rules in [&config, &swapped, &config] {
+        bench.reload(rules);
+        bench.crosses(M, &unicast(B, A));
+        bench.crosses(M, &unicast(B, A));
+        bench.crosses(W, &unicast(A, B));
+        assert_eq!(bench.report().unaccounted, 0);
+    }
+    let ports: Vec<_> = bench.report().ports.values().map(|port| (port.received, port.transmitted)).collect();
+    assert_eq!(ports, [(5, 4), (4, 5)]);
+}
+
+#[test]
 fn f52_a_moved_pin_moves_at_once() {
     let moved = Config::c0().with("{ name: A, side: mud", "{ name: A, side: wix");
     let config = Config::c0().member(M, &mac(X));

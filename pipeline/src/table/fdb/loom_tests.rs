@@ -201,6 +201,20 @@ fn two_workers_that_catch_up_beyond_the_horizon_lose_nothing_new() {
 }
 
 #[test]
+fn two_workers_that_meet_a_table_made_late_lose_nothing() {
+    const LATE: u64 = STAMPS * 250 + 250;
+    race(
+        |_| {},
+        |table| learn(table, X, M, LATE),
+        |table| (learn(table, Y, W, LATE), table.lookup(Y, at(LATE), &RULES)),
+        |a, b, words| {
+            assert_eq!((a, b), (Learned::New, (Learned::New, Some(Place::Side(W)))));
+            assert_eq!(words.len(), 2);
+        },
+    );
+}
+
+#[test]
 fn a_look_up_during_an_insertion_sees_it_whole_or_not_at_all() {
     race(
         |_| {},

@@ -112,7 +112,7 @@ fn f46_moves_spread_over_more_than_the_window_do_not_quarantine() {
     let b = Bench::new(rules());
     assert_eq!(b.learn(X, M, 0), Learned::New);
     for i in 1..100 {
-        assert_eq!(b.learn(X, if i % 2 == 1 { W } else { M }, 45_001 * i), Learned::Moved);
+        assert_eq!(b.learn(X, if i % 2 == 1 { W } else { M }, 45_100 * i), Learned::Moved);
     }
 }
 
@@ -139,13 +139,30 @@ fn quarantined(rules: Macs) -> Bench {
 }
 
 #[test]
+fn f46_a_move_long_ago_counts_for_nothing_however_long_ago_it_was() {
+    let b = Bench::new(Macs { flap: Flap { moves: 2, ..rules().flap }, ..rules() });
+    // times of moves have 32 bits
+    for years in [1, 5, 10, 16] {
+        let gap = years * 365 * 24 * 3_600_000;
+        let history = &b.table.histories[0];
+        history.clear();
+        history.record(at(0));
+        assert_eq!(history.recent(at(180_000), Duration::from_secs(180)), 1);
+        assert_eq!(history.recent(at(gap), Duration::from_secs(180)), 0, "{years} years");
+        history.hold(at(0), Duration::from_secs(540));
+        assert!(history.left(at(gap)).is_zero());
+    }
+}
+
+#[test]
 fn f47_after_the_quarantine_it_is_learned_wherever_it_speaks() {
     for side in Side::BOTH {
         let b = quarantined(rules());
         assert_eq!(b.counts(), [1, 0]);
-        assert_eq!(b.lookup(X, 550_000), None);
-        assert_eq!(b.learn(X, side, 550_000), Learned::New);
-        assert_eq!(b.lookup(X, 550_000), Some(Place::Side(side)));
+        let over = 550_000 + TICK.as_millis() as u64;
+        assert_eq!(b.lookup(X, over), None);
+        assert_eq!(b.learn(X, side, over), Learned::New);
+        assert_eq!(b.lookup(X, over), Some(Place::Side(side)));
         assert_eq!(b.counts().iter().sum::<u32>(), 1);
     }
 }
@@ -155,9 +172,9 @@ fn f47_moves_before_the_quarantine_do_not_count_after_it() {
     let mut rules = rules();
     rules.flap.hold = Duration::from_secs(20);
     let b = quarantined(rules);
-    assert_eq!(b.learn(X, W, 30_000), Learned::New);
+    assert_eq!(b.learn(X, W, 30_250), Learned::New);
     for i in 1..5 {
-        assert_eq!(b.learn(X, Side::from_index(1 + i), 30_000 + 2000 * i as u64), Learned::Moved);
+        assert_eq!(b.learn(X, Side::from_index(1 + i), 30_250 + 2000 * i as u64), Learned::Moved);
     }
     assert_eq!(b.learn(X, M, 40_000), Learned::Flapping { first: true });
 }
@@ -167,7 +184,7 @@ fn f47_a_sweep_ends_a_quarantine_no_sooner() {
     let b = quarantined(rules());
     b.table.sweep_all(at(549_999), &b.rules);
     assert_eq!(b.counts(), [1, 0]);
-    b.table.sweep_all(at(550_000), &b.rules);
+    b.table.sweep_all(at(550_250), &b.rules);
     assert_eq!(b.counts(), [0, 0]);
 }
 
@@ -273,6 +290,17 @@ fn a_gap_shorter_than_the_age_but_beyond_the_horizon_keeps_addresses() {
 }
 
 #[test]
+fn the_first_look_at_a_table_that_a_reload_made_sweeps_nothing() {
+    let b = Bench::new(rules());
+    // what any sweep would free: no count is kept of it
+    let marked = &b.table.sets[0].0[0];
+    marked.store(Word::heard(X, M, tick_of(at(0)) - 10_000).0, Ordering::Relaxed);
+    assert_eq!(b.learn(station(1), M, 0), Learned::New);
+    assert_ne!(marked.load(Ordering::Relaxed), Word::FREE.0);
+    assert!(b.table.horizon.load(Ordering::Relaxed) > tick_of(at(400_000)), "and none is due for minutes");
+}
+
+#[test]
 fn a_silent_address_stays_gone_while_the_table_is_in_use() {
     let b = Bench::new(rules());
     assert_eq!(b.learn(X, M, 0), Learned::New);
@@ -367,7 +395,7 @@ fn entries_say_where_each_address_is_since_when_and_how_often_it_moved() {
     let mut entries: Vec<Entry> = b.table.entries(at(12_000), &b.rules).collect();
     entries.sort_by_key(|entry| entry.mac);
     let heard = State::Heard { idle: Duration::from_secs(2) };
-    let held = State::Quarantined { left: Duration::from_secs(538) };
+    let held = State::Quarantined { left: Duration::from_secs(538) + TICK };
     assert_eq!(
         entries,
         [

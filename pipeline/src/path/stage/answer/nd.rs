@@ -89,7 +89,7 @@ fn own(
 ) -> Result<Answer, Reason> {
     let bridge = frame.bridge;
     let dad = ip.src.is_unspecified();
-    if dad && nd.nonce.is_some_and(|nonce| bridge.nonces.contains(&nonce)) {
+    if dad && nd.nonce.is_some_and(|nonce| bridge.tables.hold.detects(nonce)) {
         context.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
         return Err(Reason::OwnProbe);
     }

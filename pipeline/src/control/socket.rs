@@ -85,7 +85,11 @@ fn bind(control: &Control) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn converse(mut stream: UnixStream, wake: &Sender<Wake>) -> std::io::Result<()> {
+/// One client's connection: its question goes to the control thread, and the answer back.
+///
+/// # Errors
+/// The client says nothing, or no text, or does not read.
+pub fn converse(mut stream: UnixStream, wake: &Sender<Wake>) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();

@@ -43,8 +43,10 @@ fn conversation(sent: &[u8]) {
     let talked = converse(server, &wake);
     drop(wake);
     let asked = control.join().expect("it has not panicked");
-    let mut answer = String::new();
-    let read = client.read_to_string(&mut answer);
+    // what the bridge did not read makes the closing a reset, behind the answer
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
     assert!(asked.len() <= 1, "one connection, one question");
     if let [question] = asked[..] {
         let line = sent.split(|byte| *byte == b'\n').next().map(String::from_utf8_lossy);
@@ -53,7 +55,6 @@ fn conversation(sent: &[u8]) {
     } else if talked.is_ok() {
         assert_eq!(answer, r#"{"error":"no such question"}"#);
     } else {
-        // not UTF-8: closed without a word. What was not read makes the closing a reset.
-        assert!(answer.is_empty() && (read.is_err() || read.is_ok_and(|count| count == 0)));
+        assert_eq!(answer, "", "not UTF-8: closed without a word");
     }
 }

@@ -95,12 +95,13 @@ pub fn converse(mut stream: UnixStream, wake: &Sender<Wake>) -> std::io::Result<
     let mut line = String::new();
     BufReader::new((&stream).take(LONGEST_QUESTION)).read_line(&mut line)?;
     let answer = match line.trim().parse::<Question>() {
-        Ok(question) => {
+        // a line of that length may have been cut: its front is not the question
+        Ok(question) if (line.len() as u64) < LONGEST_QUESTION => {
             let (answer, answered) = mpsc::channel();
             let _ = wake.send(Wake::Ask(question, answer));
             answered.recv().unwrap_or_else(|_| r#"{"error":"the bridge is stopping"}"#.to_owned())
         }
-        Err(_) => r#"{"error":"no such question"}"#.to_owned(),
+        _ => r#"{"error":"no such question"}"#.to_owned(),
     };
     stream.write_all(answer.as_bytes())
 }

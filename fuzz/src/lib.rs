@@ -14,8 +14,11 @@ mod path;
 mod socket;
 mod yaml;
 
+/// Runs over one input; panics where what must hold does not.
+pub type Target = fn(&[u8]);
+
 /// The targets by name, which is that of their folder in `corpus/` too.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("path", path::run),
     ("parsers", parsers::run),
     ("pcap", captures::pcap),
@@ -25,6 +28,6 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
 ];
 
 /// The target of this name.
-pub fn target(name: &str) -> Option<fn(&[u8])> {
+pub fn target(name: &str) -> Option<Target> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, run)| *run)
 }

@@ -1,5 +1,8 @@
 //! The whole path: a bridge with any configuration, and any frames into it, with time, reloads and full queues in between.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pipeline::base::reason::{Cause, Reason, Stage};
@@ -7,7 +10,7 @@ use pipeline::base::time::Time;
 use pipeline::control::replay::{Replay, Sent};
 use pipeline::frame::buffer::Buffer;
 use pipeline::io::mem::Packet;
-use pipeline::observe::books::{Books, SideBooks};
+use pipeline::observe::books::{Books, Dropped, SideBooks};
 use rules::{Mac, Rules};
 
 use crate::bytes::Choices;
@@ -45,9 +48,22 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
+thread_local! {
+    /// Reading the YAML takes longer than the frames.
+    static KNOWN: RefCell<HashMap<String, Rules>> = RefCell::new(HashMap::new());
+}
+
 fn rules(geometry: &Geometry, choices: &mut Choices<'_>) -> Rules {
     let yaml = geometry.yaml(choices);
-    rules::parse(&yaml, "fuzz.yaml").unwrap_or_else(|errors| panic!("{errors}\n{yaml}")).rules
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() == 1024 {
+            known.clear();
+        }
+        let parse = |yaml: &String| {
+            rules::parse(yaml, "fuzz.yaml").unwrap_or_else(|errors| panic!("{errors}\n{yaml}")).rules
+        };
+        known.entry(yaml).or_insert_with_key(parse).clone()
+    })
 }
 
 /// A frame with the tags of a side, mostly, and the port of that side.
@@ -133,9 +149,9 @@ impl Watched {
         };
 
         // one frame, one outcome
-        let dropped = Reason::ALL.iter().find(|reason| of_all(after, **reason) > of_all(before, **reason));
-        let drops: u64 =
-            Reason::ALL.iter().map(|reason| of_all(after, *reason) - of_all(before, *reason)).sum();
+        let mut now = dropped(after);
+        now.iter_mut().zip(dropped(before)).for_each(|(now, before)| *now -= before);
+        let (drops, reason) = (now.iter().sum::<u64>(), now.iter().position(|count| *count > 0));
         let forwarded = grew(|side| side.forwarded);
         ensure(drops + forwarded + grew(|side| side.answered) == 1, "not one outcome")?;
 
@@ -198,7 +214,9 @@ impl Watched {
         // a refused frame draws nothing and changes nothing
         let replies = grew(|side| side.replies);
         ensure(replies <= 1, "one frame drew several replies")?;
-        if let Some(reason) = dropped.filter(|reason| reason.stage() <= Stage::Police) {
+        if let Some(reason) =
+            reason.map(|at| Reason::ALL[at]).filter(|reason| reason.stage() <= Stage::Police)
+        {
             ensure(replies == 0 && crossed.is_empty(), "it was refused, and drew something")?;
             ensure(self.known() <= self.neighbours, "it was refused, and a neighbour was learned from it")?;
             let learned =
@@ -210,10 +228,7 @@ impl Watched {
         }
 
         // each packet that was too big drew an error, or is counted by the cause that it drew none for
-        let told = |side: &SideBooks| {
-            let ptb = |cause: &&Cause| cause.name().starts_with("ptb_");
-            Cause::ALL.iter().filter(ptb).map(|cause| side.causes[cause.index()]).sum()
-        };
+        let told = |side: &SideBooks| PTB.iter().map(|cause| side.causes[*cause]).sum();
         ensure(
             grew(told) == grew(|side| side.dropped[Reason::TooBig.index()]),
             "an error that no cause tells of",
@@ -251,10 +266,20 @@ fn word_is_whole(input: &Placed, output: &Placed) -> bool {
     output.bare.len() >= input.bare.len()
 }
 
-fn of_all(books: &Books, reason: Reason) -> u64 {
-    let ports = books.ports.iter().map(|port| port.dropped[reason.index()]);
-    let sides = books.sides.iter().flatten().map(|side| side.dropped[reason.index()]);
-    ports.chain(sides).sum()
+/// The causes that tell of an error, sent or not.
+static PTB: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let ptb = Cause::ALL.iter().filter(|cause| cause.name().starts_with("ptb_"));
+    ptb.map(|cause| cause.index()).collect()
+});
+
+/// By reason, on all ports and sides.
+fn dropped(books: &Books) -> Dropped {
+    let mut sum = [0; Reason::COUNT];
+    let ports = books.ports.iter().map(|port| &port.dropped);
+    for dropped in ports.chain(books.sides.iter().flatten().map(|side| &side.dropped)) {
+        sum.iter_mut().zip(dropped).for_each(|(sum, count)| *sum += count);
+    }
+    sum
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -287,7 +287,9 @@ fn neighbour(advertises: bool, mac: Mac, choices: &mut Choices<'_>) -> (Ipv6Addr
         }
     }
     sum6(src, dst, &mut message);
-    (dst, header6(src, dst, 58, if bit(shape, 3) { 64 } else { 255 }, &message))
+    // headers in front, now and then
+    let (first, message) = extended(usize::from(flags & 7 == 7), 58, message, choices);
+    (dst, header6(src, dst, first, if bit(shape, 3) { 64 } else { 255 }, &message))
 }
 
 /// Any other ICMPv6: a ping, multicast listener discovery, a router's words.

@@ -11,9 +11,9 @@ use pipeline::control::replay::{Replay, Sent};
 use pipeline::frame::buffer::Buffer;
 use pipeline::io::mem::Packet;
 use pipeline::observe::books::{Books, Dropped, SideBooks};
-use rules::{Mac, Rules};
+use rules::{Mac, Rules, SideRules};
 
-use crate::bytes::Choices;
+use crate::bytes::{Choices, bit};
 use crate::config::Geometry;
 use crate::oracle::{self, Placed};
 use crate::packets;
@@ -25,6 +25,10 @@ const MOST: usize = 48;
 const WAITS: [u64; 8] = [0, 1, 25, 300, 1_100, 11_000, 310_000, 90_000_000];
 
 pub(crate) fn run(bytes: &[u8]) {
+    drive(bytes);
+}
+
+fn drive(bytes: &[u8]) -> Watched {
     let mut choices = Choices::new(bytes);
     let geometry = Geometry::choose(&mut choices);
     let probes = choices.byte() & 1 == 1;
@@ -40,12 +44,30 @@ pub(crate) fn run(bytes: &[u8]) {
             15 => bridge.reload(rules(&geometry, &mut choices)),
             14 => bridge.limit(choices.below(4)),
             13 => bridge.replay.advance(bridge.now),
+            // what came last, again and again
+            12 => {
+                let last = bridge.last.clone();
+                (0..=what >> 4).for_each(|_| bridge.feed(last.0, Packet::new(&last.1)));
+            }
+            // what left last comes back, to any side, by itself or in another's name
+            11 => {
+                let which = choices.byte();
+                let mut frame = bridge.left.get(usize::from(which & 3)).cloned().unwrap_or_default();
+                if bit(which, 7) && frame.len() >= 12 {
+                    frame[6..12].copy_from_slice(&[0x02, 0xee, 0, 0, 0, 5]);
+                }
+                let side = side(&bridge.replay, what);
+                let wire = oracle::wire(&oracle::tags_of(side.tags), 0, &frame);
+                let port = side.port;
+                bridge.feed(port, Packet::new(&wire));
+            }
             _ => {
                 let (port, packet) = arrival(&bridge.replay, what, how, &mut choices);
                 bridge.feed(port, packet);
             }
         }
     }
+    bridge
 }
 
 thread_local! {
@@ -66,17 +88,21 @@ fn rules(geometry: &Geometry, choices: &mut Choices<'_>) -> Rules {
     })
 }
 
+/// A side, by the upper half of a byte.
+fn side(bridge: &Replay, what: u8) -> &SideRules {
+    let bridges = &bridge.plan().rules.bridges;
+    &bridges[usize::from(what >> 5) % bridges.len()].sides[usize::from(what >> 4 & 1)]
+}
+
 /// A frame with the tags of a side, mostly, and the port of that side.
 fn arrival(bridge: &Replay, what: u8, how: u8, choices: &mut Choices<'_>) -> (usize, Packet) {
-    let plan = bridge.plan();
-    let sides: Vec<_> = plan.rules.bridges.iter().flat_map(|bridge| &bridge.sides).collect();
-    let side = sides[usize::from(what >> 4) % sides.len()];
+    let side = side(bridge, what);
     let mut tags = oracle::tags_of(side.tags);
     let frame = packets::frame(choices);
     let priority = u16::from(choices.byte() >> 4);
     match how >> 3 {
         0..=23 => {}
-        24 => tags = oracle::tags_of(sides[choices.below(sides.len())].tags),
+        24 => tags = oracle::tags_of(self::side(bridge, choices.byte()).tags),
         25 => tags.clear(),
         26 => tags.push((0x8100, 20)),
         27 => tags.iter_mut().for_each(|(_, vid)| *vid = choices.pick(&[0, 4095, 1, 30])),
@@ -101,6 +127,10 @@ struct Watched {
     now: Time,
     books: Books,
     neighbours: usize,
+    /// What came last, and by which port.
+    last: (usize, Vec<u8>),
+    /// What left last, without tags.
+    left: Vec<Vec<u8>>,
     /// Its transmit queues take so few frames that some are lost.
     narrow: bool,
 }
@@ -108,7 +138,9 @@ struct Watched {
 impl Watched {
     fn new(replay: Replay, probes: bool) -> Watched {
         let books = replay.books().clone();
-        Watched { replay, probes, now: Time::from_nanos(1_000_000_000), books, neighbours: 0, narrow: false }
+        let now = Time::from_nanos(1_000_000_000);
+        let (last, left) = Default::default();
+        Watched { replay, probes, now, books, neighbours: 0, last, left, narrow: false }
     }
 
     fn reload(&mut self, rules: Rules) {
@@ -133,6 +165,12 @@ impl Watched {
         }
         self.books = self.replay.books().clone();
         self.neighbours = self.known();
+        self.last = (port, frame);
+        if !sent.is_empty() {
+            let plan = self.replay.plan();
+            let bare = |sent: &Sent| Some(oracle::place(plan, sent.port, &sent.frame)?.bare);
+            self.left = sent.iter().filter_map(bare).collect();
+        }
     }
 
     fn known(&self) -> usize {
@@ -284,4 +322,23 @@ fn dropped(books: &Books) -> Dropped {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_meets_every_reason_but_those_of_devices() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/path");
+        let files = std::fs::read_dir(folder).expect("the corpus");
+        let mut met = [0; Reason::COUNT];
+        for file in files {
+            let input = std::fs::read(file.expect("a file of it").path()).expect("a readable file");
+            met.iter_mut().zip(dropped(&drive(&input).books)).for_each(|(met, count)| *met += count);
+        }
+        let never = Reason::ALL.iter().filter(|reason| met[reason.index()] == 0);
+        let never: Vec<&str> = never.map(|reason| reason.name()).collect();
+        assert_eq!(never, ["oversize_buffer", "no_headroom"]);
+    }
 }

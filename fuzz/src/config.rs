@@ -98,6 +98,7 @@ impl Geometry {
             _ => "own: {}",
         };
         let known = NEIGHBOURS[usize::from(self.sizes / 4) % 4];
+        let storm = choose(limits, 5, "{ rate: 1000/s, burst: 1000 }", "{ rate: 2/s, burst: 2 }");
         let rate = choose(limits, 0, "{ rate: 1000/s, burst: 1000 }", "{ rate: 2/s, burst: 2 }");
         let lines = [
             format!("  {}:", ["wix", "lan"][bridge]),
@@ -122,7 +123,7 @@ impl Geometry {
             ),
             format!("    answers: {rate}"),
             format!("    mtu_errors: {{ source: {rate}, mac: {rate}, side: {rate} }}"),
-            format!("    storm: {{ side: {{ broadcast: {rate}, multicast: {rate} }}, mac: {rate} }}"),
+            format!("    storm: {{ side: {{ broadcast: {storm}, multicast: {storm} }}, mac: {storm} }}"),
             format!(
                 "    macs: {{ capacity: {}, age: {}, new: {rate}, move_guard: {}, flap: {{ moves: {}, within: 180s, hold: 540s }} }}",
                 MACS[usize::from(self.sizes) % 4],

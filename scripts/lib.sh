@@ -32,3 +32,6 @@ use_rust() {
     done <<<"$PATH:"
     return 1
 }
+
+# Whether everything was tested with this very Rust: perf/instructions has a baseline of each such release.
+is_tested_rust() { grep -q "\"$(rustc --version | cut -d' ' -f1,2)," perf/instructions.json; }

@@ -89,7 +89,7 @@ class Bench:
 
     @functools.cached_property
     def generator(self):
-        return self.options.generator or host.program("generator", "generator")
+        return self.options.generator or host.program("memif-load", "memif-load")
 
     @contextmanager
     def bridge(self, macs, **keys):

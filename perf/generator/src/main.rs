@@ -156,7 +156,7 @@ fn main() -> ExitCode {
     match generate(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("generator: {error:#}");
+            eprintln!("memif-load: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -183,33 +183,33 @@ fn generate(arguments: &Arguments) -> Result<()> {
         Pool::new(&plan, Side::B, &mix(&arguments.mix_b))?,
     ];
     if pools.iter().any(|pool| !pool.huge) {
-        eprintln!("generator: too few huge pages of 2 MB are free: with ordinary ones");
+        eprintln!("memif-load: too few huge pages of 2 MB are free: with ordinary ones");
     }
     let [a, b] = &pools;
-    eprintln!("generator: connects to {}", arguments.socket.display());
+    eprintln!("memif-load: connects to {}", arguments.socket.display());
     let interfaces = [
         Interface::new(&plan, a, b, arguments.rate_a, &arguments.socket)?,
         Interface::new(&plan, b, a, arguments.rate_b, &arguments.socket)?,
     ];
-    eprintln!("generator: connected to {}", interfaces[0].server());
+    eprintln!("memif-load: connected to {}", interfaces[0].server());
     let mut session = Session { start: Instant::now(), interfaces, watch: arguments.watch };
     if !arguments.no_learn {
-        eprintln!("generator: {} stations speak", arguments.macs);
+        eprintln!("memif-load: {} stations speak", arguments.macs);
         session.teach(&plan)?;
     }
     if !arguments.warm_up.is_zero() {
-        eprintln!("generator: warms up");
+        eprintln!("memif-load: warms up");
         session.run(arguments.warm_up)?;
     }
     for run in 1..=arguments.runs {
-        eprintln!("generator: run {run} of {}", arguments.runs);
+        eprintln!("memif-load: run {run} of {}", arguments.runs);
         let report = session.run(arguments.seconds)?;
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", serde_json::to_string(&report)?)?;
     }
     session.drain(Session::DRAIN);
     if arguments.hold {
-        eprintln!("generator: done; waits for the device to end");
+        eprintln!("memif-load: done; waits for the device to end");
         while session.check().is_ok() {
             session.drain(Duration::ZERO);
             sleep(Duration::from_millis(10));
@@ -339,7 +339,7 @@ impl Session<'_> {
         for (side, counts) in [(Side::A, a), (Side::B, b)] {
             if let Some(bytes) = &counts.first_bad {
                 let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                eprintln!("generator: {} bad frames at side {side:?}; the first: {hex}", counts.bad);
+                eprintln!("memif-load: {} bad frames at side {side:?}; the first: {hex}", counts.bad);
             }
         }
         let by_kind = |a: &[u64; Kind::COUNT], b: &[u64; Kind::COUNT]| {

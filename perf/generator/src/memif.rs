@@ -44,7 +44,7 @@ impl Memory {
     }
 
     fn of(bytes: usize, pages: MemfdFlags) -> Result<Self> {
-        let file = memfd_create("generator", MemfdFlags::CLOEXEC | pages)?;
+        let file = memfd_create("memif-load", MemfdFlags::CLOEXEC | pages)?;
         ftruncate(&file, bytes as u64)?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // populated, and so refused here rather than missed on first use
@@ -224,7 +224,7 @@ fn interrupt() -> Result<OwnedFd> {
 /// All messages have this size.
 const MESSAGE: usize = 128;
 const VERSION: u16 = 2 << 8;
-const NAME: &[u8] = b"generator";
+const NAME: &[u8] = b"memif-load";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]

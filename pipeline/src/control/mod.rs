@@ -35,7 +35,7 @@ use effects::Effects;
 use log::LinesLost;
 use plane::ControlPlane;
 use running::Running;
-use wake::Wake;
+pub use wake::Wake;
 use watchdog::Watchdog;
 
 /// How often the control thread looks around when nothing wakes it.

@@ -67,7 +67,7 @@ fn serve(listener: UnixListener, wake: &Sender<Wake>, limits: Limits) -> io::Res
         let talk = move || {
             for stream in listener.incoming().flatten() {
                 // who is too slow, or gone, is let go
-                let _ = converse(stream, &wake, limits);
+                let _ = converse_within(stream, &wake, limits);
             }
         };
         std::thread::Builder::new().name("control-socket".into()).spawn(talk)?;
@@ -114,10 +114,20 @@ fn bind(control: &Control) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn converse(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) -> io::Result<()> {
+/// One client's connection: its question goes to the control thread, and the answer back.
+///
+/// # Errors
+/// The client says nothing, or is too slow to ask or to read.
+pub fn converse(stream: UnixStream, wake: &Sender<Wake>) -> io::Result<()> {
+    converse_within(stream, wake, LIMITS)
+}
+
+fn converse_within(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) -> io::Result<()> {
     let began = Instant::now();
-    let answer = match read_line(&mut stream, began + limits.question)?.trim().parse::<Question>() {
-        Ok(question) => {
+    let line = read_line(&mut stream, began + limits.question)?;
+    let answer = match line.trim().parse::<Question>() {
+        // a line of that length may have been cut: its front is not the question
+        Ok(question) if line.len() < LONGEST_QUESTION => {
             let (answer, answered) = mpsc::channel();
             let _ = wake.send(Wake::Ask(question, answer));
             match answered.recv_timeout(limits.answer.saturating_sub(began.elapsed())) {
@@ -126,7 +136,7 @@ fn converse(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) -> io::
                 Err(RecvTimeoutError::Disconnected) => r#"{"error":"the bridge is stopping"}"#.to_owned(),
             }
         }
-        Err(_) => r#"{"error":"no such question"}"#.to_owned(),
+        _ => r#"{"error":"no such question"}"#.to_owned(),
     };
     write_all(&mut stream, answer.as_bytes(), began + limits.whole)
 }
@@ -264,7 +274,7 @@ mod tests {
         let (asking, stream) = UnixStream::pair().unwrap();
         let (wake, wakes) = mpsc::channel();
         (&asking).write_all(b"counters\n").unwrap();
-        converse(stream, &wake, SHORT).unwrap();
+        converse_within(stream, &wake, SHORT).unwrap();
         let mut told = String::new();
         (&asking).read_to_string(&mut told).unwrap();
         assert!(told.contains("busy"), "{told}");

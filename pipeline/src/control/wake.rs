@@ -6,7 +6,7 @@ use super::status::Question;
 
 /// What wakes the control thread.
 #[derive(Debug)]
-pub(super) enum Wake {
+pub enum Wake {
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT, by its name.

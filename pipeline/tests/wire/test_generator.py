@@ -16,11 +16,11 @@ RATE = 10_000
 
 @functools.cache
 def generator():
-    """$GENERATOR, or what this tree builds."""
-    if "GENERATOR" not in os.environ:
-        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "generator"], cwd=ROOT, check=True)
+    """$MEMIF_LOAD, or what this tree builds."""
+    if "MEMIF_LOAD" not in os.environ:
+        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "memif-load"], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return os.path.abspath(os.environ.get("GENERATOR", target / "release" / "generator"))
+    return os.path.abspath(os.environ.get("MEMIF_LOAD", target / "release" / "memif-load"))
 
 
 class Pair:

@@ -146,7 +146,7 @@ impl Watched {
     fn reload(&mut self, rules: Rules) {
         let refused = rules::against(&self.replay.plan().rules, &rules);
         assert!(refused.is_empty(), "the same ports and tables, and {refused:?}");
-        self.replay.reload(rules);
+        self.replay.reload(rules).expect("few bridges");
     }
 
     fn limit(&mut self, room: usize) {

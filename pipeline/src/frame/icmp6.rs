@@ -101,11 +101,11 @@ pub fn options(mut rest: &[u8], link: u8, mut each: impl FnMut(NdOption)) -> boo
     while let Some(&[option, units]) = rest.first_chunk() {
         let length = usize::from(units) * 8;
         let Some((body, after)) = rest.split_at_checked(length).filter(|_| length > 0) else { return false };
-        match body {
-            &[_, _, a, b, c, d, e, f] if option == link => {
+        match *body {
+            [_, _, a, b, c, d, e, f] if option == link => {
                 each(NdOption::Link(Mac::from_bytes([a, b, c, d, e, f])));
             }
-            &[_, _, a, b, c, d, e, f] if option == NONCE => each(NdOption::Nonce([a, b, c, d, e, f])),
+            [_, _, a, b, c, d, e, f] if option == NONCE => each(NdOption::Nonce([a, b, c, d, e, f])),
             _ if option == link => return false,
             _ => {}
         }

@@ -58,7 +58,8 @@ fn run_stages(
     let packet = &timer.stage(Stage::Filter, filter::filter(frame, context))?; // what an exchange lets through
     timer.stage(Stage::Learn, learn::learn(packet, context))?; // who may speak, and where
     timer.stage(Stage::Police, police::police(packet, context))?; // storms
-    timer.stage(Stage::Snoop, snoop::snoop(packet, context)); // whose address is whose
+    snoop::snoop(packet, context); // whose address is whose
+    timer.frames(Stage::Snoop, 1);
     if timer.stage(Stage::Answer, answer::answer(packet, context))? == Answer::Done {
         return Ok(Passage::Answered); // for ourselves, or on behalf of a member
     }

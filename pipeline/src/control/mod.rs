@@ -8,6 +8,7 @@ pub mod effects;
 mod hardware;
 pub mod log;
 mod loops;
+mod nonces;
 pub mod plane;
 mod reload;
 pub mod replay;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use rules::Side;
 
 use super::effects::Effects;
+use super::nonces::Nonces;
 use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::build::{self, Advertisement};
 use crate::frame::icmp6::{ALL_NODES, OVERRIDE, group_mac};
-use crate::frame::nonce::Nonces;
 use crate::path::control_queue::Claim;
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::bridge::BridgePlan;

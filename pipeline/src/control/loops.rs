@@ -6,11 +6,12 @@ use std::time::Duration;
 use rules::Side;
 
 use super::effects::Effects;
+use super::nonces::Nonces;
 use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::build;
-use crate::frame::nonce::{Nonce, Nonces};
+use crate::frame::nonce::Nonce;
 use crate::path::control_queue::ReturnedProbe;
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::bridge::BridgePlan;

@@ -9,6 +9,7 @@ mod hardware;
 pub mod log;
 mod loops;
 pub mod memory;
+mod nonces;
 pub mod plane;
 mod reload;
 pub mod replay;

@@ -205,10 +205,11 @@ impl Workers {
                 handle.books = *books;
             }
         }
-        let books = |handle: &WorkerHandle| WorkerBooks {
-            core: handle.core,
-            books: handle.books.clone(),
-            silent: handle.silent,
+        let books = |handle: &WorkerHandle| {
+            // one that is silent may not know of all bridges yet
+            let mut books = Books::new(ports, bridges);
+            books += &handle.books;
+            WorkerBooks { core: handle.core, books, silent: handle.silent }
         };
         self.handles.iter().map(books).collect()
     }
@@ -474,6 +475,17 @@ bridges:
         });
         assert_eq!(received(&mut workers), [(1, 1, false), (2, 1, false)]);
         assert_eq!(workers.stop().unwrap().ports[0].received, 2);
+    }
+
+    #[test]
+    fn a_worker_that_never_reported_has_books_of_every_port_and_bridge() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        workers.handles.iter_mut().for_each(|handle| handle.books = Books::default());
+        let silent = workers.books().remove(1);
+        assert_eq!((silent.silent, silent.books.ports.len(), silent.books.sides.len()), (true, 2, 1));
+        hold.release();
+        workers.stop().unwrap();
     }
 
     #[test]

@@ -12,28 +12,13 @@ use super::ipv6::Ipv6;
 /// A random value that tells our own duplicate address detection and loop probes from anybody else's (RFC 7527).
 pub type Nonce = [u8; 6];
 
-/// Nonces, one for each message (RFC 7527 §4.1): none comes twice in the life of a process.
-#[derive(Debug)]
-pub struct Nonces {
-    seed: u64,
-    number: u64,
-}
-
-impl Nonces {
-    /// Such that nobody can guess them who does not know the seed.
-    pub fn new(seed: u64) -> Nonces {
-        Nonces { seed, number: 0 }
-    }
-
-    /// For the next message of a MAC of ours.
-    pub fn draw(&mut self, mac: Mac) -> Nonce {
-        self.number += 1;
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.seed);
-        hasher.write_u64(mac.as_u64());
-        hasher.write_u64(self.number);
-        Mac::from_u64(hasher.finish()).bytes()
-    }
+/// A value that nobody can guess who does not know the seed, for a MAC of ours and a number.
+pub fn keyed(seed: u64, mac: Mac, number: u64) -> Nonce {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    hasher.write_u64(mac.as_u64());
+    hasher.write_u64(number);
+    Mac::from_u64(hasher.finish()).bytes()
 }
 
 /// The nonce of an ARP announcement (in its padding), or of a solicitation from the unspecified address (an option). Zero is

@@ -1,8 +1,11 @@
 """The control socket, the signals that end a bridge, and what is left behind."""
 
 import contextlib
+import ctypes
 import grp
 import json
+import os
+import pathlib
 import signal
 import stat
 import subprocess
@@ -86,6 +89,39 @@ def test_nonsense_on_the_socket_is_answered_with_an_error_and_harms_nothing(lab)
     with contextlib.suppress(ConnectionResetError):
         assert "error" in sluice.ask("config" * 10_000)
     assert sluice.generation() == 1
+
+
+# ------------------------------------------------------------------------------------------------ who stands still
+
+
+@contextlib.contextmanager
+def held(sluice, name):
+    """One thread of the bridge stopped, as a debugger does: ptrace(2), SEIZE, INTERRUPT and DETACH."""
+    threads = pathlib.Path(f"/proc/{sluice.process.pid}/task")
+    tid = next(int(task.name) for task in threads.iterdir() if (task / "comm").read_text().strip() == name)
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    for request in (0x4206, 0x4207):
+        assert ptrace(request, tid, None, None) == 0, os.strerror(ctypes.get_errno())
+    os.waitpid(tid, 0x40000000)  # __WALL
+    try:
+        yield
+    finally:
+        assert ptrace(17, tid, None, None) == 0
+
+
+def test_a_worker_that_stands_still_ends_nothing_and_refuses_a_reload(lab):
+    sluice = idle(lab)
+    with held(sluice, f"worker-{WORKER}"):
+        sluice.wait_for_log("worker_stuck")
+        assert sluice.ask("counters")["silent_workers"] == [WORKER]
+        assert "DOES NOT RESPOND" in sluice.show("counters")
+        sluice.hang_up()
+        sluice.wait_for_log("not reloaded, the rules stay as they were: no response from the worker on core")
+        assert sluice.generation() == 1
+    sluice.wait_for_log("worker_back")
+    sluice.hang_up()
+    sluice.wait_for_generation(2)
+    assert sluice.ask("counters")["silent_workers"] == []
 
 
 # ------------------------------------------------------------------------------------------------ show

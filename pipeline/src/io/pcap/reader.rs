@@ -26,6 +26,9 @@ enum Format {
 
 impl Reader {
     /// Opens a capture and reads its header.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no capture of Ethernet frames.
     pub fn open(path: impl Into<PathBuf>) -> Result<Reader, Error> {
         let path = path.into();
         match File::open(&path) {
@@ -37,6 +40,9 @@ impl Reader {
 
 impl<R: Read> Reader<R> {
     /// Reads the header of a capture that comes as `bytes`; errors will call it `path`.
+    ///
+    /// # Errors
+    /// The bytes cannot be read, or are no capture of Ethernet frames.
     pub fn new(path: impl Into<PathBuf>, bytes: R) -> Result<Reader<R>, Error> {
         let mut input = Input::new(path.into(), bytes);
         let magic = input.array()?;

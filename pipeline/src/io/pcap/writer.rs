@@ -17,6 +17,9 @@ pub struct Writer {
 
 impl Writer {
     /// Creates the file, or empties the one that is there: see [`super::is_same_file`].
+    ///
+    /// # Errors
+    /// The file cannot be made or written.
     pub fn create(path: impl Into<PathBuf>) -> Result<Writer, Error> {
         let path = path.into();
         let file = match File::create(&path) {
@@ -34,8 +37,10 @@ impl Writer {
         &self.path
     }
 
-    /// Appends a whole frame that was seen at `time`, which the format can hold from 1970 to 2106. A frame over
-    /// [`MAX_FRAME`] bytes is refused.
+    /// Appends a whole frame that was seen at `time`, which the format can hold from 1970 to 2106.
+    ///
+    /// # Errors
+    /// The file cannot be written, the time is after 2106, or the frame has more than [`MAX_FRAME`] bytes.
     pub fn write(&mut self, time: Time, frame: &[u8]) -> Result<(), Error> {
         let unwritable = |what| Error::Unwritable { path: self.path.clone(), what };
         let seconds = u32::try_from(time.as_nanos() / 1_000_000_000);
@@ -47,6 +52,9 @@ impl Writer {
     }
 
     /// Writes out what is still buffered. Without it, the last errors go unseen.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn finish(mut self) -> Result<(), Error> {
         self.file.flush().map_err(|source| Error::Io { path: self.path, source })
     }

@@ -161,7 +161,9 @@ fn read_line(stream: &mut UnixStream, until: Instant) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(String::from_utf8_lossy(&line[..read]).into_owned())
+    // a line is all that counts: what comes behind it is no part of the question
+    let end = line[..read].iter().position(|byte| *byte == b'\n').map_or(read, |end| end + 1);
+    Ok(String::from_utf8_lossy(&line[..end]).into_owned())
 }
 
 fn write_all(stream: &mut UnixStream, mut bytes: &[u8], until: Instant) -> io::Result<()> {

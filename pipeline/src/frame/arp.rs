@@ -35,6 +35,9 @@ pub enum ArpError {
 
 impl Arp {
     /// Reads the packet; what follows its 28 bytes is padding.
+    ///
+    /// # Errors
+    /// The [`ArpError`] that says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Arp, ArpError> {
         // htype 1, ptype 0x0800, hlen 6, plen 4
         const IPV4_OVER_ETHERNET: [u8; 6] = [0, 1, 8, 0, 6, 4];

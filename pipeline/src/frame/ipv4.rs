@@ -116,6 +116,9 @@ pub enum Ipv4Error {
 
 impl<'a> Ipv4<'a> {
     /// Reads a packet from a frame's payload, padding included (RFC 1812 §5.2.2).
+    ///
+    /// # Errors
+    /// The [`Ipv4Error`] that says what is wrong with it.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Ipv4<'a>, Ipv4Error> {
         match bytes.first().map(|byte| byte >> 4) {

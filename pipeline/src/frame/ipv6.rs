@@ -75,6 +75,9 @@ pub struct Upper<'a> {
 
 impl<'a> Ipv6<'a> {
     /// Reads a packet from a frame's payload, padding included.
+    ///
+    /// # Errors
+    /// The [`Ipv6Error`] that says what is wrong with it.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Ipv6<'a>, Ipv6Error> {
         match bytes.first().map(|byte| byte >> 4) {

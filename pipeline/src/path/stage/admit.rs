@@ -8,6 +8,9 @@ use crate::plan::fast::AdmitRules;
 use crate::plan::ports::PortMap;
 
 /// The side that a frame belongs to, and its header.
+///
+/// # Errors
+/// The reason that it belongs to none.
 #[inline]
 pub fn admit<'a>(port: &PortMap, bytes: &'a [u8]) -> Result<(At, Ether<'a>), Reason> {
     let outer = type_at(bytes, 0).ok_or(Reason::Runt)?;

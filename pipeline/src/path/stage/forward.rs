@@ -11,6 +11,9 @@ use crate::table::fdb::Place;
 use crate::table::static_fdb::StaticEntry;
 
 /// Decides whether a frame crosses the bridge.
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn forward(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let Frame { bridge, ether, now, .. } = packet.frame;

@@ -10,6 +10,9 @@ use crate::path::packet::Frame;
 use crate::path::stations::Station;
 
 /// Refuses what no frame between two stations has. The address tests come before any look at the type (docs/spec F25).
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn guard(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let (dst, src) = (frame.ether.dst, frame.ether.src);

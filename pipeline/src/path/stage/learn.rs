@@ -11,6 +11,9 @@ use crate::table::fdb::Learned;
 use crate::table::static_fdb::StaticEntry;
 
 /// Admits a source on this side, and learns it (docs/spec B.2).
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn learn(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let frame = &packet.frame;

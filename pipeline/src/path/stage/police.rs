@@ -10,6 +10,9 @@ use crate::path::stations::Station;
 use crate::table::bucket::Admitted;
 
 /// Holds a source and a side to their limits. Unicast passes untouched.
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn police(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     if packet.frame.ether.dst.is_group() { storm(packet, context) } else { Ok(()) }

@@ -14,6 +14,9 @@ use crate::path::stations::Station;
 pub use reply::Answer;
 
 /// Answers what is for the bridge to answer.
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn answer(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
     let frame = &packet.frame;

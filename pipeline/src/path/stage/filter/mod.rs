@@ -15,6 +15,9 @@ use crate::plan::edges::Edges;
 use crate::plan::fast::FilterRules;
 
 /// Lets through what an exchange does.
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<Packet<'a>, Reason> {
     match frame.ether.ethertype {

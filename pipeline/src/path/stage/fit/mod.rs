@@ -21,6 +21,9 @@ pub enum Fit {
 
 /// Holds a packet to the MTU of the side that it leaves on. Its length is by its own header, never the frame's
 /// (docs/spec B.4).
+///
+/// # Errors
+/// The reason that drops the frame.
 #[inline]
 pub fn fit(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<Fit, Reason> {
     let frame = &packet.frame;

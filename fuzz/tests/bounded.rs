@@ -3,25 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
-/// An input that is being run: told where the target panics.
-struct Running<'a>(&'a str, &'a [u8]);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let hex: String = self.1.iter().map(|byte| format!("{byte:02x}")).collect();
-            eprintln!("target {}, input (xxd -r -p makes it a file for fuzz/corpus/{0}): {hex}", self.0);
-        }
-    }
-}
-
-fn run(name: &str, input: &[u8]) {
-    let target = fuzz::target(name).expect("a target of this name");
-    let running = Running(name, input);
-    target(input);
-    drop(running);
-}
+/// No input takes so long, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// SplitMix64: the same numbers in every run.
 struct Dice(u64);
@@ -62,8 +49,33 @@ impl Dice {
     }
 }
 
-/// Everything in the target's corpus, and so many mutations of it.
-fn bounded(name: &str, mutations: usize) {
+/// Everything in the target's corpus, and so many mutations of it: none panics, none hangs.
+fn bounded(name: &'static str, mutations: usize) {
+    let target = fuzz::target(name).expect("a target of this name");
+    let (starts, started) = mpsc::channel();
+    let runs = thread::spawn(move || {
+        each(name, mutations, |input| {
+            // nobody listens where the test has failed already
+            let _ = starts.send(input.to_vec());
+            target(input);
+        });
+    });
+    let mut last = Vec::new();
+    let hangs = loop {
+        match started.recv_timeout(PATIENCE) {
+            Ok(input) => last = input,
+            Err(end) => break end == RecvTimeoutError::Timeout,
+        }
+    };
+    let how = if hangs { "hangs" } else { "panics" };
+    let hex: String = last.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(
+        !hangs && runs.join().is_ok(),
+        "{name} {how}; xxd -r -p makes a file for fuzz/corpus/{name} of {hex}"
+    );
+}
+
+fn each(name: &str, mutations: usize, mut run: impl FnMut(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
     let entries = fs::read_dir(&folder).expect("a folder of the target's name");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a file of the corpus").path()).collect();
@@ -72,8 +84,8 @@ fn bounded(name: &str, mutations: usize) {
     assert!(!corpus.is_empty(), "{}: empty", folder.display());
     // Miri takes some hundred times as long, and looks for something else
     let (corpus, mutations) = if cfg!(miri) { (corpus[..1].to_vec(), 2) } else { (corpus, mutations) };
-    corpus.iter().for_each(|input| run(name, input));
-    run(name, &[]);
+    corpus.iter().for_each(|input| run(input));
+    run(&[]);
     let mut dice = Dice(1);
     for _ in 0..mutations {
         let mut input = corpus[dice.below(corpus.len())].clone();
@@ -81,7 +93,7 @@ fn bounded(name: &str, mutations: usize) {
             let other = dice.below(corpus.len());
             dice.mutate(&mut input, &corpus[other]);
         }
-        run(name, &input);
+        run(&input);
     }
 }
 

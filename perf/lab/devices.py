@@ -27,6 +27,7 @@ class Setup:
     tagged: bool = True
     kept: int = 0  # frames that the devices themselves keep for ever, as net_pcap does with its captures
     sluice: Path = None  # the program
+    before: Path = None  # another, to compare it with
     memory: tuple = (True, 8191, 2176)  # huge pages?, buffers, bytes of each: of devices that are told
 
     @property
@@ -175,6 +176,16 @@ def spare_frames(setup):
     return ["--spare-frames", str(setup.kept)]
 
 
+class Before(Sluice):
+    """The same of another build, such as the one before a change."""
+
+    key, name = "before", "sluice before"
+
+    def start(self):
+        self.setup.sluice = self.setup.before
+        super().start()
+
+
 class Testpmd(Device):
     """DPDK's own forwarder: decides nothing."""
 
@@ -318,4 +329,4 @@ class Ovs(Device):
         end(self.database)
 
 
-EVERY = {device.key: device for device in (Sluice, Macswap, Io, Ovs, Capsule)}
+EVERY = {device.key: device for device in (Sluice, Before, Macswap, Io, Ovs, Capsule)}

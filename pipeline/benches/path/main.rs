@@ -1,4 +1,4 @@
-//! What a frame costs in cycles, on bursts from memory: the whole path, its shortcut, and each stage alone. perf/METHOD.md
+//! What a frame costs in cycles, on bursts from memory: the whole path, the fast path, and each stage alone. perf/METHOD.md
 //! says how to read it.
 
 mod exchange;

@@ -1,4 +1,4 @@
-//! A burst all the way: through the worker, through the shortcut alone, and through the stages alone.
+//! A burst all the way: through the worker, through the fast path alone, and through the stages alone.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -38,7 +38,7 @@ pub(crate) fn benches<M: Measurement>(criterion: &mut Criterion<M>) -> Result<()
         for order in *orders {
             let name = format!("{name}, {}", order.name());
             let walk = || Walk::new(*order, bursts[0].len());
-            shortcut(&mut group(criterion, "shortcut", BURST), &name, &bridge, &bursts, walk());
+            fast_path(&mut group(criterion, "shortcut", BURST), &name, &bridge, &bursts, walk());
             stages(&mut group(criterion, "stages", BURST), &name, &bridge, &bursts, walk());
             // no time passes: nobody grows old, however often a few speak
             worker(
@@ -108,7 +108,7 @@ fn crossed(books: &Books) -> (u64, u64) {
 }
 
 /// A burst of one side, not booked.
-fn shortcut<M: Measurement>(
+fn fast_path<M: Measurement>(
     group: &mut Group<'_, M>,
     name: &str,
     bridge: &Bridge,
@@ -121,14 +121,14 @@ fn shortcut<M: Measurement>(
             || bursts[0][walk.step()].clone(),
             |burst| {
                 let taken = FastPath::new(plan, 0, now).front(burst).map(|(_, frames)| frames);
-                assert_eq!(taken, Some(BURST), "{name}: took the shortcut");
+                assert_eq!(taken, Some(BURST), "{name}: took the fast path");
             },
             BatchSize::PerIteration,
         );
     });
 }
 
-/// A burst of one side, frame by frame the whole way: what the shortcut saves.
+/// A burst of one side, frame by frame by the slow path: what the fast path saves.
 fn stages<M: Measurement>(
     group: &mut Group<'_, M>,
     name: &str,

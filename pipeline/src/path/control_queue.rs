@@ -95,15 +95,15 @@ impl ControlTx {
     }
 
     /// Reports something.
-    pub fn push(&mut self, notice: ControlMsg) {
-        let (queue, paid) = match notice {
+    pub fn push(&mut self, message: ControlMsg) {
+        let (queue, paid) = match message {
             ControlMsg::Event(_) | ControlMsg::Anycast(..) => (&mut self.events, true),
             ControlMsg::Returned(_) => (&mut self.knowledge, true),
             ControlMsg::Snooped(Event { time, .. }, ..) | ControlMsg::Own(Claim { time, .. }) => {
                 (&mut self.knowledge, self.budget.take(time, BUDGET))
             }
         };
-        if !paid || queue.push(notice).is_err() {
+        if !paid || queue.push(message).is_err() {
             self.lost += 1;
         }
     }

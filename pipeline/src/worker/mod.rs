@@ -48,8 +48,8 @@ pub struct Worker<I: Io> {
 impl<I: Io> Worker<I> {
     /// One of so many workers, and the control thread's end of its messages.
     pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, ControlRx) {
-        const NOTICES: usize = 4096;
-        let (control, consumer) = ControlTx::queue(NOTICES);
+        const MESSAGES: usize = 4096;
+        let (control, consumer) = ControlTx::queue(MESSAGES);
         let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, workers, seed)).collect();
         let mut books = Books::new(plan.ports.len(), plan.bridges.len());
         books.follow(&plan);

@@ -254,7 +254,7 @@ fn a_look_up_that_sees_a_quarantine_sees_its_end() {
     );
 }
 
-/// What the shortcut does with a source: looks, and where that says so, writes that it was heard.
+/// What the fast path does with a source: looks, and where that says so, writes that it was heard.
 fn hear(table: &Fdb, mac: Mac, side: Side, ms: u64) -> (FdbLookup, bool) {
     let view = table.view(at(ms), &RULES);
     let known = view.known(mac, side);
@@ -262,7 +262,7 @@ fn hear(table: &Fdb, mac: Mac, side: Side, ms: u64) -> (FdbLookup, bool) {
 }
 
 #[test]
-fn a_move_and_the_shortcuts_refresh_leave_one_entry_that_one_of_them_wrote() {
+fn a_move_and_the_fast_paths_refresh_leave_one_entry_that_one_of_them_wrote() {
     race(
         |table| assert_eq!(learn(table, X, M, 0), Learned::New),
         |table| learn(table, X, W, 2000),
@@ -284,7 +284,7 @@ fn a_move_and_the_shortcuts_refresh_leave_one_entry_that_one_of_them_wrote() {
 }
 
 #[test]
-fn expiry_never_takes_an_entry_that_the_shortcut_refreshed() {
+fn expiry_never_takes_an_entry_that_the_fast_path_refreshed() {
     // The sweeper's clock says that it has aged, the worker's is behind and finds it alive.
     race(
         |table| assert_eq!(learn(table, X, M, 0), Learned::New),
@@ -304,7 +304,7 @@ fn expiry_never_takes_an_entry_that_the_shortcut_refreshed() {
 }
 
 #[test]
-fn a_quarantine_is_never_undone_by_the_shortcuts_refresh() {
+fn a_quarantine_is_never_undone_by_the_fast_paths_refresh() {
     const ONCE: Macs = Macs { flap: Flap { moves: 1, ..RULES.flap }, ..RULES };
     race(
         |table| assert_eq!(learn(table, X, M, 0), Learned::New),

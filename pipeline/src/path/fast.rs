@@ -1,5 +1,5 @@
 //! The fast path: a frame that passes every stage without side effect crosses at once. Each stage says so by its predicate
-//! `plain`, beside its full rule; [`Direction::is_plain`] lists them in the stages' order. Nothing is written before the last
+//! `plain`, beside its full rule; `Direction::is_plain` lists them in the stages' order. Nothing is written before the last
 //! of them is sure, and whatever is in doubt takes the slow path, `run_stages`. Tests hold the two to be equal:
 //! `pipeline/tests/conformance/fast_path.rs`.
 //!

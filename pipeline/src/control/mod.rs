@@ -115,24 +115,23 @@ impl Control {
     }
 
     fn serve(&mut self, wakes: &Receiver<Wake>) -> anyhow::Result<()> {
-        let mut next = Instant::now();
+        let mut due = Instant::now();
         let mut ticks = 0;
         loop {
-            match wakes.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Wake::Stop(signal)) => {
+            match next(wakes, due)? {
+                Some(Wake::Stop(signal)) => {
                     info!(signal, "stopping");
                     return Ok(());
                 }
-                Ok(Wake::Reload) => reload::reload(&mut self.running),
-                Ok(Wake::Ask(question, answer)) => {
+                Some(Wake::Reload) => reload::reload(&mut self.running),
+                Some(Wake::Ask(question, answer)) => {
                     // who asked may be gone
                     let _ = answer.send(status::answer(&mut self.running, question)?);
                 }
-                Err(RecvTimeoutError::Disconnected) => bail!("the thread that watches for signals has ended"),
-                Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + TICK;
+                None => {
                     self.tick(ticks)?;
                     ticks += 1;
+                    due = Instant::now() + TICK; // from now: what waits has its turn between two ticks, however long they take
                 }
             }
         }
@@ -147,7 +146,10 @@ impl Control {
         for message in self.running.workers.messages() {
             self.running.plane.take_in(&plan, &message, &mut self.effects);
         }
-        self.running.plane.tick(&plan, now, &mut self.effects);
+        // while nobody can send, nothing is looked for: a look that nobody saw would find no duplicate
+        if self.running.workers.can_send() {
+            self.running.plane.tick(&plan, now, &mut self.effects);
+        }
         self.running.workers.send(std::mem::take(&mut self.effects.send));
         self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
@@ -180,5 +182,36 @@ impl Control {
             }
             *before = Some(up);
         }
+    }
+}
+
+/// What comes next; `None` where a tick is due, which comes before all that waits: who asks without end must not keep the
+/// bridge from looking around.
+fn next(wakes: &Receiver<Wake>, due: Instant) -> anyhow::Result<Option<Wake>> {
+    let left = due.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(None);
+    }
+    match wakes.recv_timeout(left) {
+        Ok(wake) => Ok(Some(wake)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => bail!("the thread that watches for signals has ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_that_is_due_comes_before_all_questions_that_wait() {
+        let (wake, wakes) = mpsc::channel();
+        for _ in 0..3 {
+            wake.send(Wake::Reload).unwrap();
+        }
+        let later = Instant::now() + Duration::from_secs(3600);
+        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload))));
+        assert!(matches!(next(&wakes, Instant::now()), Ok(None)));
+        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload))));
     }
 }

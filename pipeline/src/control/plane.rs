@@ -88,6 +88,9 @@ impl ControlPlane {
     /// Takes in a worker's message.
     pub fn take_in(&mut self, plan: &Plan, message: &ControlMsg, effects: &mut Effects) {
         self.follow(plan);
+        if message.bridge().is_some_and(|bridge| plan.bridge(bridge).removed) {
+            return; // it was on its way when the bridge was removed
+        }
         match message {
             ControlMsg::Event(event) => effects.event(*event),
             ControlMsg::Snooped(conflict, id, binding) => {

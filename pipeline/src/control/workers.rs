@@ -80,9 +80,9 @@ pub(super) struct Workers {
     patience: Duration,
 }
 
-/// Puts large tables into huge pages, before anybody uses them.
-fn spread_out(bridges: &[BridgePlan]) {
-    bridges.iter().for_each(|bridge| in_huge_pages(bridge.tables.macs.extent()));
+/// Puts a large table into huge pages, before anybody uses it.
+fn spread_out(bridge: &BridgePlan) {
+    in_huge_pages(bridge.tables.macs.extent());
 }
 
 impl Workers {
@@ -98,8 +98,8 @@ impl Workers {
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let cores = rules.workers.clone();
         let plan = Arc::new(Plan::new(rules, None, &port_macs, seed)?);
-        spread_out(&plan.bridges);
-        keep_silent(&plan, 0);
+        plan.bridges.iter().for_each(spread_out);
+        plan.bridges.iter().for_each(keep_silent);
         let workers = cores.len();
         let mut handles = Vec::with_capacity(workers);
         for (core, io) in cores.into_iter().zip(ios) {
@@ -183,6 +183,11 @@ impl Workers {
             .collect()
     }
 
+    /// Some worker responds.
+    pub(super) fn can_send(&self) -> bool {
+        self.handles.iter().any(|handle| !handle.silent)
+    }
+
     /// Has the first worker that responds send frames of the bridge's own.
     pub(super) fn send(&mut self, frames: Vec<LocalFrame>) {
         let responding = self.handles.iter_mut().find(|handle| !handle.silent);
@@ -251,11 +256,15 @@ impl Workers {
             return Err(Silent(silent));
         }
         let (before, workers, seed) = (Arc::clone(&self.plan), self.handles.len(), self.seed);
-        spread_out(&plan.bridges[before.bridges.len()..]);
-        keep_silent(&plan, before.bridges.len());
-        for (bridge, old) in plan.bridges.iter().zip(&before.bridges) {
-            if (bridge.own, bridge.rules.own) != (old.own, old.rules.own) {
-                OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
+        for (index, bridge) in plan.bridges.iter().enumerate() {
+            let old = before.bridges.get(index);
+            // also where a bridge was removed and comes back
+            let is_new = !old.is_some_and(|old| Arc::ptr_eq(&old.tables, &bridge.tables));
+            if is_new {
+                spread_out(bridge);
+            }
+            if is_new || old.is_some_and(|old| (bridge.own, bridge.rules.own) != (old.own, old.rules.own)) {
+                keep_silent(bridge);
             }
         }
         self.ask(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers, seed))));
@@ -294,11 +303,9 @@ impl Workers {
     }
 }
 
-/// Bridges from this index on are new: they answer for no address of their own before they have looked for duplicates of it.
-fn keep_silent(plan: &Plan, from: usize) {
-    for bridge in &plan.bridges[from..] {
-        OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
-    }
+/// A bridge answers for no address of its own before it has looked for duplicates of it.
+fn keep_silent(bridge: &BridgePlan) {
+    OwnAddress::ALL.into_iter().for_each(|address| bridge.tables.hold.silence(address, true));
 }
 
 impl WorkerHandle {

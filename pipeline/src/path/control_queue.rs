@@ -28,6 +28,18 @@ pub enum ControlMsg {
     Own(Claim),
 }
 
+impl ControlMsg {
+    /// The bridge that it is about; none where it tells of a frame of no side.
+    pub fn bridge(&self) -> Option<BridgeId> {
+        match self {
+            ControlMsg::Event(event) => event.at.map(|at| at.bridge),
+            ControlMsg::Snooped(_, bridge, _) | ControlMsg::Anycast(_, bridge, ..) => Some(*bridge),
+            ControlMsg::Returned(probe) => Some(probe.at.bridge),
+            ControlMsg::Own(claim) => Some(claim.at.bridge),
+        }
+    }
+}
+
 /// A frame of our own that came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReturnedProbe {

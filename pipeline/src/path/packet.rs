@@ -79,7 +79,7 @@ impl Nd {
     pub fn take(&mut self, option: NdOption) {
         match option {
             NdOption::Link(mac) => self.link = self.link.and(mac),
-            NdOption::Nonce(nonce) => self.nonce = Some(nonce),
+            NdOption::Nonce(nonce) => self.nonce = self.nonce.or(Some(nonce)),
         }
     }
 }

@@ -84,6 +84,10 @@ impl BridgePlan {
         }
     }
 
+    pub(super) fn leave_fast_path(&mut self) {
+        self.fast.iter_mut().for_each(|rules| rules.fit.room = 0);
+    }
+
     /// What the fast path needs for frames that come in on a side.
     #[inline]
     pub(crate) fn fast(&self, side: Side) -> &FastRules {

@@ -73,6 +73,13 @@ impl Plan {
         Ok(Plan { generation: before.map_or(1, |plan| plan.generation + 1), rules, ports, bridges })
     }
 
+    /// The same rules with every frame on the slow path: what tests hold the fast path against.
+    #[must_use]
+    pub fn without_fast_path(mut self) -> Plan {
+        self.bridges.iter_mut().for_each(BridgePlan::leave_fast_path);
+        self
+    }
+
     /// One bridge.
     #[inline]
     pub fn bridge(&self, bridge: BridgeId) -> &BridgePlan {

@@ -219,7 +219,9 @@ impl Direction<'_> {
             Stage::Receive | Stage::FastPath | Stage::Transmit => true, // not of a packet's way
             Stage::Admit => admit::plain::<L3, HEAD>(self.rules.admit, head),
             Stage::Guard => guard::plain(from, to, dst),
-            Stage::Filter => filter::plain::<L3, HEAD>(self.rules.filter, self.edges, (head, bytes), carried),
+            Stage::Filter => {
+                filter::plain::<L3, HEAD>(self.rules.filter, self.edges, to, (head, bytes), carried)
+            }
             Stage::Learn => learn::plain(from),
             Stage::Police => police::plain(to),
             Stage::Snoop => snoop::plain(),

@@ -9,3 +9,6 @@ pub mod guard;
 pub mod learn;
 pub mod police;
 pub mod snoop;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -11,6 +11,7 @@ use crate::base::reason::{Cause, Reason};
 use crate::frame::ether::ethertype;
 use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, Packet};
+use crate::path::stations::Station;
 use crate::plan::edges::Edges;
 use crate::plan::fast::FilterRules;
 
@@ -32,12 +33,13 @@ pub fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> Result<P
 const IPV4: u16 = ethertype::IPV4.to_be();
 const IPV6: u16 = ethertype::IPV6.to_be();
 
-/// [`filter`] lets a frame through whose packet begins at `L3` of its bytes, the first of which are its head, and there is
-/// nothing more to it. `carried` is the length of what begins there.
+/// [`filter`] lets a frame to a station through, and no group, whose packet begins at `L3` of its bytes, the first of which are
+/// its head, and there is nothing more to it. `carried` is the length of what begins there.
 #[inline(always)]
 pub fn plain<const L3: usize, const N: usize>(
     rules: FilterRules,
     edges: &Edges,
+    _to: Station,
     (head, bytes): (&[u8; N], &[u8]),
     carried: usize,
 ) -> bool {

@@ -56,12 +56,12 @@ pub(super) fn filter(
     }
     // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
     let claimed = if nd.solicits { ip.src } else { nd.target };
-    let src = frame.ether.src;
-    match nd.link {
-        LinkAddress::Several => claim(bridge, &[], claimed, context),
-        LinkAddress::One(mac) => claim(bridge, &[src, mac], claimed, context),
-        LinkAddress::None => claim(bridge, &[src], claimed, context),
-    }?;
+    let speakers = match nd.link {
+        LinkAddress::One(mac) => [frame.ether.src, mac],
+        LinkAddress::None | LinkAddress::Several => [frame.ether.src; 2],
+    };
+    let speakers = if nd.link == LinkAddress::Several { &[] } else { &speakers[..] };
+    claim(bridge, speakers, claimed, context)?;
     Ok(nd)
 }
 
@@ -80,8 +80,10 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Res
     if dad && nd.link != LinkAddress::None {
         return Err(Reason::NdDadSllao);
     }
-    if !matches!(nd.link, LinkAddress::None) && nd.link != LinkAddress::One(ether.src) {
-        return Err(Reason::NdLladdrMismatch);
+    match nd.link {
+        LinkAddress::None => {}
+        LinkAddress::One(mac) if mac == ether.src => {}
+        LinkAddress::One(_) | LinkAddress::Several => return Err(Reason::NdLladdrMismatch),
     }
     if ip.dst.is_multicast() {
         // a missing address option is legitimate: optimistic DAD (RFC 4429)

@@ -166,12 +166,13 @@ impl Books {
         &mut self.sides[at.bridge.index()][at.side.index()]
     }
 
-    /// Counts frames that a side received, with so many bytes together: the one place that does.
+    /// Counts frames that a side received, with so many bytes together: the one place that does. The side's books.
     #[inline(always)]
-    pub fn received(&mut self, at: At, frames: usize, bytes: usize) {
+    pub fn received(&mut self, at: At, frames: usize, bytes: usize) -> &mut SideBooks {
         let side = self.side_mut(at);
         side.received += frames as u64;
         side.received_bytes += bytes as u64;
+        side
     }
 
     /// From here on the sides are on the ports that the plan says. A reload may have moved one: what it counted so far

@@ -135,12 +135,11 @@ pub fn slow_path(
         Err(reason) => return stray(state, port, frame, reason, now),
     };
     let bridge = plan.bridge(at.bridge);
-    state.books.received(at, 1, frame.bytes().len());
     let WorkerState { limits, books, control, outbox } = state;
     let mut context = FrameContext {
         limits: &mut limits[at.bridge.index()],
         outbox,
-        books: books.side_mut(at),
+        books: books.received(at, 1, frame.bytes().len()),
         control,
         time: now,
         port,

@@ -1,7 +1,7 @@
-//! The shortcut of the fast path and the whole way are one: the same verdicts, bytes and books, whatever comes, and whether
-//! it is timed or not.
+//! The fast path as a worker uses it: burst by burst, timed or not, with its look ahead in large tables. That it does what the
+//! slow path does is proved in `both_paths.rs`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ use pipeline::path::control_queue::ControlTx;
 use pipeline::path::fast::FastPath;
 use pipeline::path::outbox::Outbox;
 use pipeline::path::state::WorkerState;
-use pipeline::path::verdict::Verdict;
-use pipeline::path::{run, slow_path};
+use pipeline::path::{run_back, run_front};
 use pipeline::plan::Plan;
 use pipeline::table::limits::Limits;
 use pipeline::worker::Worker;
@@ -26,46 +25,10 @@ use proptest::prelude::*;
 use crate::frames::*;
 use crate::harness::*;
 
-/// A plan and a worker's state, as a worker holds them.
-struct Rig {
-    plan: Arc<Plan>,
-    state: WorkerState,
-}
-
-impl Rig {
-    fn new(config: &Config) -> Rig {
-        let plan = Plan::new(config.rules(), None, &[], 0).unwrap();
-        let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
-        let books = Books::new(plan.ports.len(), plan.bridges.len());
-        let control = ControlTx::queue(1 << 16).0;
-        Rig { plan: Arc::new(plan), state: WorkerState { limits, books, control, outbox: Outbox::default() } }
-    }
-}
-
 /// A frame, a time to wait before it, and the port that receives it.
 type Step = (Vec<u8>, u64, usize);
 
-fn same(config: &Config, steps: &[Step]) -> usize {
-    let (mut quick, mut whole) = (Rig::new(config), Rig::new(config));
-    let mut now = Time::from_nanos(5_000_000_000);
-    let mut forwarded = 0;
-    for (frame, wait, port) in steps {
-        now = now.after(Duration::from_millis(*wait));
-        let (mut a, mut b) = (Packet::new(frame), Packet::new(frame));
-        let mut fast = FastPath::new(&quick.plan, *port, now);
-        let one = run(&quick.plan, &mut quick.state, &mut fast, *port, &mut a, now, &mut ());
-        let two = slow_path(&whole.plan, &mut whole.state, *port, &mut b, now, &mut ());
-        assert_eq!(one, two, "{frame:02x?}");
-        assert_eq!(a.bytes(), b.bytes());
-        assert_eq!(quick.state.books, whole.state.books, "{frame:02x?}");
-        forwarded += usize::from(matches!(one, Verdict::Forward(_)));
-        quick.state.outbox.clear();
-        whole.state.outbox.clear();
-    }
-    forwarded
-}
-
-/// The same for a worker that is timed and one that is not, in bursts; the profile.
+/// A worker that is timed and one that is not do the same with these, in bursts; the profile.
 fn same_timed(config: &Config, steps: &[Step]) -> Profile {
     let plan = || Plan::new(config.rules(), None, &[], 0).unwrap();
     let worker = || Worker::new(MemIo::new(2), Arc::new(plan()), 1, 0);
@@ -110,7 +73,7 @@ fn configs() -> Vec<Config> {
     ]
 }
 
-/// More broadcast addresses than the shortcut looks at.
+/// Several edges of prefixes.
 fn three_prefixes(config: Config) -> Config {
     config.with("ipv4: [202.7.0.0/23]", "ipv4: [202.7.0.0/23, 192.0.2.0/24, 198.51.100.0/30]")
 }
@@ -180,13 +143,6 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_shortcut_and_the_whole_way_are_one(
-        steps in proptest::collection::vec(packets(), 1..40), config in proptest::sample::select(configs())
-    ) {
-        same(&config, &steps);
-    }
-
-    #[test]
     fn a_timed_worker_does_what_another_does_and_has_every_frame_in_a_stage(
         steps in proptest::collection::vec(packets(), 1..40), config in proptest::sample::select(configs())
     ) {
@@ -198,21 +154,6 @@ proptest! {
         // nobody comes to a stage past the one in front of it
         let whole = Stage::ALL.iter().filter(|stage| (Stage::Admit..=Stage::Fit).contains(stage));
         assert!(whole.map(|stage| frames(*stage)).is_sorted_by(|before, after| before >= after));
-    }
-}
-
-#[test]
-fn plain_unicast_between_known_stations_takes_the_shortcut() {
-    for (config, frame) in [
-        (Config::c0(), with_tags(&unicast(B, A), &[(0x8100, 0xb00a)])),
-        (Config::c0(), with_tags(&unicast6(B, A), &[(0x8100, 10)])),
-    ] {
-        assert_eq!(same(&config, &[(frame.clone(), 0, 0)]), 1);
-        let rig = Rig::new(&config);
-        let mut packet = Packet::new(&frame);
-        let now = Time::from_nanos(1);
-        let taken = FastPath::new(&rig.plan, 0, now).cross(&mut packet);
-        assert!(taken.is_some(), "{frame:02x?}");
     }
 }
 
@@ -247,8 +188,110 @@ proptest! {
 }
 
 #[test]
-fn a_type_of_zero_is_no_ipv4_whatever_the_shortcut_leaves_out() {
+fn a_type_of_zero_is_no_ipv4_whatever_the_fast_path_leaves_out() {
     let packet = ipv4("192.0.2.1", "198.51.100.2", 17, &udp(4000, 4001, &[0; 40]));
-    let frame = with_tags(&ether(B, A, 0, &packet), &[(0x8100, 10)]);
-    assert_eq!(same(&three_prefixes(Config::c0()), &[(frame, 0, 0)]), 0);
+    three_prefixes(Config::c0()).bench().drops(M, &ether(B, A, 0, &packet), "llc");
+}
+
+fn plan_of(config: &Config) -> Plan {
+    Plan::new(config.rules(), None, &[], 0).unwrap()
+}
+
+#[test]
+fn the_frames_in_front_of_a_burst_cross_together_and_so_do_those_behind_the_first_that_does_not() {
+    let plan = plan_of(&Config::c0());
+    let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
+    let books = Books::new(plan.ports.len(), plan.bridges.len());
+    let mut state = WorkerState { limits, books, control: ControlTx::queue(1).0, outbox: Outbox::default() };
+    let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &arp_request(A, IP4_A, IP4_B)));
+    let six = tagged(M, &unicast6(B, A));
+    let mut burst: Vec<_> =
+        [&plain, &six, &plain, &other, &plain, &six].map(|frame| Packet::new(frame)).into();
+    let mut fast = FastPath::new(&plan, 0, Time::from_nanos(5_000_000_000));
+
+    let (crossing, frames) = run_front(&mut state, &mut fast, &mut burst).unwrap();
+    assert_eq!(
+        (crossing.port, crossing.from.side, crossing.bytes, frames),
+        (1, M, 2 * plain.len() + six.len(), 3)
+    );
+    assert!(burst[..3].iter().all(|frame| frame.bytes()[12..16] == tag(W)));
+    assert!(burst[3..].iter().all(|frame| frame.bytes()[12..16] == tag(M)));
+    let side = |state: &WorkerState| {
+        (state.books.sides[0][0].received, state.books.sides[0][0].received_bytes as usize)
+    };
+    assert_eq!(side(&state), (3, crossing.bytes));
+
+    burst.drain(..3);
+    assert_eq!(run_front(&mut state, &mut fast, &mut burst), None);
+    burst.reverse();
+    let mut behind = burst[..2].to_vec();
+    let (crossing, frames) = run_back(&mut state, &mut fast, &mut behind).unwrap();
+    assert_eq!(
+        (crossing.port, crossing.from.side, crossing.bytes, frames),
+        (1, M, plain.len() + six.len(), 2)
+    );
+    assert_eq!(run_back(&mut state, &mut fast, &mut burst), None, "the other one is at the end");
+    assert_eq!(side(&state), (5, 3 * plain.len() + 2 * six.len()));
+}
+
+#[test]
+fn a_port_that_brings_whole_bursts_of_plain_unicast_has_four_of_them_taken_in_a_turn() {
+    let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &arp_request(A, IP4_A, IP4_B)));
+    for (last, taken) in [(&plain, 4 * BURST), (&other, BURST)] {
+        let (mut worker, _queue) = Worker::new(MemIo::new(2), Arc::new(plan_of(&Config::c0())), 1, 0);
+        for _ in 0..5 {
+            worker.io.input[0].extend((1..BURST).map(|_| Packet::new(&plain)));
+            worker.io.input[0].push_back(Packet::new(last));
+        }
+        assert_eq!(worker.poll(Time::from_nanos(5_000_000_000)), taken);
+    }
+}
+
+thread_local! {
+    /// What was asked to be brought near.
+    static ASKED: RefCell<Vec<*const u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A frame that notes what it is asked to bring near.
+struct Asking(Packet);
+
+impl Buffer for Asking {
+    fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.bytes_mut()
+    }
+    fn is_whole(&self) -> bool {
+        self.0.is_whole()
+    }
+    fn grow_front(&mut self, count: usize) -> bool {
+        self.0.grow_front(count)
+    }
+    fn shrink_front(&mut self, count: usize) {
+        self.0.shrink_front(count);
+    }
+    fn grow_back(&mut self, count: usize) -> bool {
+        self.0.grow_back(count)
+    }
+    fn prefetch(address: *const u8) {
+        ASKED.with_borrow_mut(|asked| asked.push(address));
+    }
+}
+
+#[test]
+fn both_addresses_of_each_frame_of_a_burst_are_asked_for_where_the_table_is_large() {
+    // 8 bytes a slot, 8 slots for each address of the capacity, a power of two: 1 MiB, and 2 MiB
+    for (capacity, is_large) in [(16384, false), (16385, true)] {
+        let plan = plan_of(&Config::cd().plus(&format!("macs: {{ capacity: {capacity} }}")));
+        let mut burst: Vec<_> =
+            (0..8).map(|n| Asking(Packet::new(&tagged(M, &unicast(station(n), station(n + 100)))))).collect();
+        FastPath::new(&plan, 0, Time::from_nanos(5_000_000_000)).front(&mut burst);
+        let mut asked = ASKED.take();
+        let table = plan.bridges[0].tables.macs.extent();
+        assert!(asked.iter().all(|address| table.contains(address)));
+        asked.sort();
+        asked.dedup();
+        assert_eq!(asked.len(), if is_large { 16 } else { 0 }, "capacity {capacity}");
+    }
 }

@@ -76,3 +76,85 @@ impl<'a> Stations<'a> {
         self.fdb.refresh(mac, side) || learn()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::Plan;
+    use crate::table::fdb::State;
+
+    const NOW: Time = Time::from_nanos(5_000_000_000);
+
+    fn plan() -> Plan {
+        let yaml = "version: 1
+ports:
+  p: { device: \"net_null0\" }
+workers: [0]
+bridges:
+  x:
+    sides: { a: { port: p, vlan: 10, mtu: 1500 }, b: { port: p, vlan: 20, mtu: 1500 } }
+    peering: { ipv4: [202.7.0.0/23] }
+    admission: learned
+    macs: { capacity: 16 }
+";
+        let rules = rules::parse(yaml, "test.yaml").unwrap_or_else(|errors| panic!("{errors}")).rules;
+        Plan::new(rules, None, &[], 0).unwrap()
+    }
+
+    fn learn(bridge: &BridgePlan, mac: Mac) {
+        let learned = bridge.tables.macs.learn(mac, Side::First, NOW, &bridge.rules.macs, || true);
+        assert_eq!(learned, Learned::New);
+    }
+
+    /// Since when a station was silent, as the table has it.
+    fn idle(bridge: &BridgePlan, mac: Mac, now: Time) -> Duration {
+        match bridge
+            .tables
+            .macs
+            .entries(now, &bridge.rules.macs)
+            .find(|entry| entry.mac == mac)
+            .unwrap()
+            .state
+        {
+            State::Heard { idle } => idle,
+            State::Quarantined { .. } => panic!("{mac:?}"),
+        }
+    }
+
+    #[test]
+    fn a_station_that_is_heard_again_is_refreshed_also_where_another_has_its_first_slot() {
+        let plan = plan();
+        let bridge = &plan.bridges[0];
+        let stations = Stations::new(bridge, true, NOW);
+        let macs = |from: u64| (from..).map(|last| Mac::from_u64(0x0200_0000_0000 + last));
+        let one = macs(1).next().unwrap();
+        let two = macs(2).find(|mac| stations.place(*mac) == stations.place(one)).unwrap();
+        learn(bridge, one);
+        learn(bridge, two);
+        let later = NOW.after(Duration::from_secs(7));
+        let stations = Stations::new(bridge, true, later);
+        for mac in [one, two] {
+            assert_eq!(idle(bridge, mac, later), Duration::from_secs(7));
+            let station = stations.on(mac, Side::First).unwrap();
+            assert_eq!(station, Station { stale: true });
+            assert!(stations.heard(station, mac, Side::First));
+            assert_eq!(idle(bridge, mac, later), Duration::ZERO);
+            assert_eq!(stations.on(mac, Side::First), Some(Station { stale: false }));
+            assert_eq!(stations.on(mac, Side::Second), None);
+        }
+    }
+
+    #[test]
+    fn a_station_that_has_gone_meanwhile_is_not_heard_by_the_fast_path() {
+        let plan = plan();
+        let bridge = &plan.bridges[0];
+        let mac = Mac::from_u64(0x0200_0000_0001);
+        let stations = Stations::new(bridge, true, NOW.after(Duration::from_secs(7)));
+        learn(bridge, mac);
+        let station = stations.on(mac, Side::First).unwrap();
+        bridge.tables.macs.sweep_all(NOW.after(Duration::from_secs(3600)), &bridge.rules.macs);
+        assert!(!stations.heard(station, mac, Side::First));
+    }
+}

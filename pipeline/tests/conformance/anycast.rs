@@ -205,4 +205,8 @@ fn c4_duplicate_detection_for_an_anycast_address_passes_and_is_counted() {
     let message = ns("2001:7fa:3:ca07::", &[]);
     bench.crosses(M, &ether(to, A, 0x86dd, &icmp6("::", &group, 255, &message)));
     assert_eq!(bench.cause("dad_anycast"), 1);
+    // neither who only asks for it, nor who looks for duplicates of its own
+    bench.crosses(M, &who_has6(A, IP_A, "2001:7fa:3:ca07::"));
+    bench.crosses(M, &dad(A, "2001:7fa:3:ca07::77"));
+    assert_eq!(bench.cause("dad_anycast"), 1);
 }

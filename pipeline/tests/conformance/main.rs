@@ -9,7 +9,7 @@
 mod answers;
 mod anycast;
 mod arp;
-mod both_paths;
+mod bursts;
 mod drain;
 mod fast_path;
 mod fragment;

@@ -301,6 +301,13 @@ fn f141_damaged_echo_request_is_not_answered() {
     }
     let short = ether(MAC_M, A, 0x86dd, &icmp6(IP_A, OWN6, 64, &[128, 0, 0, 0, 0, 0, 0]));
     bench.exchange(M, &short).silent("to_us_not_ours");
+    // type, code and a checksum that is right, and no identifier
+    bench
+        .exchange(M, &ether(MAC_M, A, 0x0800, &ipv4(IP4_A, OWN4, 1, &[8, 0, 0xf7, 0xff])))
+        .silent("to_us_not_ours");
+    let mut header = ping4(8, (MAC_M, A), (IP4_A, OWN4), b"data");
+    header[14 + 10] ^= 1;
+    bench.exchange(M, &header).silent("to_us_not_ours");
 }
 
 #[test]
@@ -334,6 +341,7 @@ fn f37_nothing_else_that_is_sent_to_us_goes_anywhere() {
             unicast6(own, src),
             ether(own, src, 0x0800, &ipv4(ip4, OWN4, 6, &[0; 20])),
             ether(own, src, 0x86dd, &ipv6(ip6, OWN6, 6, 64, &[0; 20])),
+            ping4(0, (own, src), (ip4, OWN4), b""),
             ping6(129, (own, src), (ip6, OWN6), b""),
             ping6(128, (own, src), (ip6, peer6), b""),
             ether(own, src, 0x0806, &arp(1, src, ip4, [0; 6], peer4)),

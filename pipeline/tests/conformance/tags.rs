@@ -247,3 +247,34 @@ fn b4_storms_on_one_bridge_leave_the_other_its_tokens() {
     assert_eq!(bench.raw(M, &ape), Outcome::Dropped("mac_limit"));
     bench.crosses(M, &arp_request(A, "202.7.0.10", "202.7.0.20"));
 }
+
+/// Of a port whose sides have such tags: the reason for the first `length` bytes of a frame with other ones.
+fn stray(kind: Kind, tags: &[(u16, u16)], length: usize) -> &'static str {
+    let mut bench = between(kind, Kind::Tagged).bench();
+    match bench.raw(M, &with_tags(&unicast(B, A), tags)[..length]) {
+        Outcome::Dropped(reason) => reason,
+        Outcome::Forwarded(out) => panic!("{out:02x?}"),
+    }
+}
+
+#[test]
+fn b4_a_frame_that_ends_in_its_tags_is_a_runt_whatever_they_say() {
+    for (kind, tags, whole, reason) in [
+        (Kind::Tagged, vec![(0x8100, 99)], 18, "vlan_unknown"),
+        (Kind::Tagged, vec![(0x8100, 0)], 18, "vlan_prio_tag"),
+        (Kind::Tagged, vec![(0x9100, 10)], 18, "tpid"),
+        (Kind::Tagged, vec![(0x88a8, 10)], 18, "tpid"),
+        (Kind::QinQ, vec![(0x88a8, 99)], 18, "vlan_unknown"),
+        (Kind::QinQ, vec![(0x88a8, 4095)], 18, "vlan_reserved"),
+        (Kind::QinQ, vec![(0x88a8, 100)], 18, "vlan_untagged"),
+        (Kind::QinQ, vec![(0x88a8, 100), (0x88a8, 10)], 18, "tpid"),
+        (Kind::QinQ, vec![(0x88a8, 100), (0x8100, 99)], 22, "vlan_unknown"),
+        (Kind::QinQ, vec![(0x88a8, 100), (0x8100, 0)], 22, "vlan_prio_tag"),
+    ] {
+        for length in 12..whole {
+            assert_eq!(stray(kind, &tags, length), "runt", "{length} bytes with {tags:x?}");
+        }
+        assert_eq!(stray(kind, &tags, whole), reason, "{tags:x?}");
+        assert_eq!(stray(kind, &tags, 60), reason, "{tags:x?}");
+    }
+}

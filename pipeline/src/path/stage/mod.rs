@@ -10,5 +10,5 @@ pub mod learn;
 pub mod police;
 pub mod snoop;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;

@@ -105,17 +105,13 @@ impl Rig {
 
         let at = At { bridge: BridgeId::FIRST, side };
         let admitted = admit::admit(&plan.ports[side.index()], bytes);
-        // what follows the addresses on an untagged side is for the filter to judge
+        // what type follows is for the filter to judge: a further tag is none that it lets through
         let is_ip = matches!(ethertype_at::<L3>(bytes), ethertype::IPV4 | ethertype::IPV6);
-        if admit::plain::<L3, MIN_FRAME>(rules.admit, head) && (L3 == TAGGED || is_ip) {
-            if is_ip {
-                let (to, ether) = admitted.unwrap();
-                assert_eq!(
-                    (to, ether.payload, ether.ethertype),
-                    (at, &bytes[L3..], ethertype_at::<L3>(bytes))
-                );
-                plain.push(Stage::Admit);
-            }
+        if is_ip && admit::plain::<L3, MIN_FRAME>(rules.admit, head) {
+            let (to, ether) = admitted.unwrap();
+            let right = (at, &bytes[L3..], ethertype_at::<L3>(bytes));
+            assert_eq!((to, ether.payload, ether.ethertype), right);
+            plain.push(Stage::Admit);
         }
         let Some(ether) = admitted.ok().filter(|(to, _)| *to == at).map(|(_, ether)| ether) else {
             return plain;

@@ -203,7 +203,7 @@ fn the_frames_in_front_of_a_burst_cross_together_and_so_do_those_behind_the_firs
     let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
     let books = Books::new(plan.ports.len(), plan.bridges.len());
     let mut state = WorkerState { limits, books, control: ControlTx::queue(1).0, outbox: Outbox::default() };
-    let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &arp_request(A, IP4_A, IP4_B)));
+    let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &unicast(station(9), A)));
     let six = tagged(M, &unicast6(B, A));
     let mut burst: Vec<_> =
         [&plain, &six, &plain, &other, &plain, &six].map(|frame| Packet::new(frame)).into();

@@ -98,3 +98,12 @@ fn f194_nothing_is_learned_from_what_is_held_back() {
     bench.drops(M, &v4(A4, B4, 6, &tcp(40000, 179)), "drain");
     assert_eq!(bench.place(A), None);
 }
+
+#[test]
+fn f194_behind_an_extension_header_too_it_is_tcp_and_drain_together() {
+    let behind =
+        |next: u8, payload: &[u8]| v6(A6, B6, 60, &[&[next, 0, 1, 4, 0, 0, 0, 0][..], payload].concat());
+    Config::c0().bench().crosses(M, &behind(6, &tcp(40000, 179)));
+    drained().crosses(M, &behind(17, &udp(179, 179, b"-")));
+    drained().drops(M, &behind(6, &tcp(40000, 179)), "drain");
+}

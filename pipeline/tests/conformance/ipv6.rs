@@ -273,3 +273,13 @@ fn f148_dhcp6_of_the_exchange() {
     }
     bench.crosses(M, &far(UDP, &udp(547, 547, b"relayed between other networks")));
 }
+
+#[test]
+fn c2_from_the_unspecified_address_only_a_solicitation_is_judged_by_what_it_is() {
+    let mut bench = Config::c0().bench();
+    let v6 = |packet: Vec<u8>| ether(B, A, 0x86dd, &packet);
+    bench.drops(M, &v6(icmp6("::", IP_B, 255, &[128, 0, 0, 0, 0, 1, 0, 1])), "v6_martian");
+    // a source port that begins as a solicitation does
+    bench.drops(M, &v6(ipv6("::", IP_B, 17, 255, &udp(135 << 8, 4000, b"-"))), "v6_martian");
+    bench.drops(M, &v6(icmp6("::", IP_B, 255, &ns(IP_B, &[]))), "nd_dad_dst");
+}

@@ -187,6 +187,19 @@ fn f182_a_packet_that_would_end_beyond_65535_is_not_fragmented() {
     }
     let last = (65535 - 20 - 1480) / 8;
     assert_eq!(bench.exchange(M, &packet(&[], last, &bytes(1480))).across.len(), 2);
+    // 8005 x 8 and 20 of header: with these it ends at 65535, and with one more beyond
+    assert_eq!(bench.exchange(M, &packet(&[], 8005, &bytes(1475))).across.len(), 2);
+    bench.exchange(M, &packet(&[], 8005, &bytes(1476))).silent("too_big_v4_nodf");
+}
+
+#[test]
+fn f182_what_follows_the_end_of_the_options_is_none() {
+    // were the end an option of two bytes, one with the copied bit would follow
+    let frame = packet(&[0, 2, 0x94, 4, 0, 0, 0, 0], 0, &bytes(1460));
+    let exchange = fragmenting().bench().exchange(M, &frame);
+    let headers: Vec<_> =
+        pieces(&exchange.across, 1400, &frame).iter().map(|piece| piece.header.len()).collect();
+    assert_eq!(headers, [28, 20]);
 }
 
 #[test]

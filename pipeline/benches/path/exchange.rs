@@ -156,7 +156,7 @@ bridges:
     /// The bridge in operation: it has met all stations, and knows their addresses as far as the frames tell.
     pub(crate) fn open(&self, bursts: &Bursts) -> Result<Bridge, Box<dyn Error>> {
         let plan = Arc::new(Plan::new(self.rules()?, None, &[], SEED)?);
-        let (worker, messages) = Worker::new(Hopper::default(), plan, self.workers, SEED);
+        let (worker, messages) = Worker::new(Hopper::default(), plan, self.workers);
         let mut bridge =
             Bridge { worker, messages, control: ControlPlane::new(SEED, false), now: Time::ZERO };
         for number in 0..bursts[0].len() {

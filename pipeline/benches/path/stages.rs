@@ -18,7 +18,7 @@ use pipeline::path::packet::{self, Packet};
 use pipeline::path::stage::{admit, answer, filter, fit, forward, guard, learn, police, snoop};
 use pipeline::plan::Plan;
 use pipeline::plan::ports::PortMap;
-use pipeline::table::limits::Limits;
+use pipeline::table::limits::Lots;
 use rules::Rate;
 
 use crate::exchange::{Exchange, Frame, SEED, Traffic};
@@ -119,16 +119,16 @@ struct Judged<'a> {
 
 /// What a worker has at hand for a frame.
 struct Desk {
-    limits: Limits,
+    lots: Lots,
     outbox: Outbox,
     books: SideBooks,
     control: ControlTx,
 }
 
 impl Desk {
-    fn new(limits: Limits) -> Desk {
+    fn new() -> Desk {
         let (control, _) = ControlTx::queue(1);
-        Desk { limits, outbox: Outbox::default(), books: SideBooks::default(), control }
+        Desk { lots: Lots::of(1), outbox: Outbox::default(), books: SideBooks::default(), control }
     }
 
     #[inline(always)]
@@ -138,23 +138,33 @@ impl Desk {
         now: Time,
         run: impl Fn(&Judged<'_>, &mut FrameContext<'_>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
-        let Desk { limits, outbox, books, control } = self;
+        let Desk { lots, outbox, books, control } = self;
         let frame = packet::Frame { now, ..judged.frame };
         let judged =
             Judged { frame, packet: judged.packet.map(|packet| Packet { frame, ..packet }), ..*judged };
-        let packet::Frame { at, ether, .. } = frame;
+        let packet::Frame { bridge, at, ether, .. } = frame;
         let mut context =
-            FrameContext { limits, outbox, books, control, time: now, port: 0, at, mac: ether.src };
+            FrameContext { bridge, lots, outbox, books, control, time: now, port: 0, at, mac: ether.src };
         run(&judged, &mut context)
     }
 
     fn judge<'a>(&mut self, plan: &'a Plan, frame: &'a Frame) -> Result<Judged<'a>, Box<dyn Error>> {
         let (port, bytes) = (&plan.ports[0], frame.bytes());
         let (at, ether) = admit::admit(port, bytes).map_err(Reason::name)?;
-        let frame = packet::Frame { bridge: plan.bridge(at.bridge), at, ether, now: Time::ZERO };
-        let Desk { limits, outbox, books, control } = self;
-        let mut context =
-            FrameContext { limits, outbox, books, control, time: Time::ZERO, port: 0, at, mac: ether.src };
+        let bridge = plan.bridge(at.bridge);
+        let frame = packet::Frame { bridge, at, ether, now: Time::ZERO };
+        let Desk { lots, outbox, books, control } = self;
+        let mut context = FrameContext {
+            bridge,
+            lots,
+            outbox,
+            books,
+            control,
+            time: Time::ZERO,
+            port: 0,
+            at,
+            mac: ether.src,
+        };
         let packet = filter::filter(&frame, &mut context);
         Ok(Judged { port, bytes, frame, packet })
     }
@@ -178,7 +188,7 @@ where
         let bursts = exchange.bursts(*traffic);
         let bridge = exchange.open(&bursts)?;
         let plan = bridge.worker.plan();
-        let mut desk = Desk::new(Limits::new(&plan.bridges[0].rules, 1, SEED));
+        let mut desk = Desk::new();
         let mut now = bridge.now;
         let mut judged = Vec::new();
         for burst in &bursts[0] {

@@ -14,7 +14,7 @@ use pipeline::path::fast::FastPath;
 use pipeline::path::outbox::Outbox;
 use pipeline::path::state::WorkerState;
 use pipeline::path::verdict::Verdict;
-use pipeline::table::limits::Limits;
+use pipeline::table::limits::Lots;
 
 use crate::exchange::{Bridge, Bursts, Exchange, SEED, STEP, Traffic};
 use crate::walk::{Order, Walk};
@@ -138,12 +138,8 @@ fn stages<M: Measurement>(
 ) {
     let (plan, now) = (bridge.worker.plan(), bridge.now);
     let (control, _) = ControlTx::queue(1);
-    let mut state = WorkerState {
-        limits: vec![Limits::new(&plan.bridges[0].rules, 1, SEED)],
-        books: Books::new(2, 1),
-        control,
-        outbox: Outbox::default(),
-    };
+    let mut state =
+        WorkerState { lots: vec![Lots::of(1)], books: Books::new(2, 1), control, outbox: Outbox::default() };
     group.bench_function(name, |bencher| {
         bencher.iter_batched_ref(
             || bursts[0][walk.step()].clone(),

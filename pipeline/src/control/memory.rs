@@ -6,16 +6,12 @@ use rules::Rules;
 
 use crate::io::dpdk::PoolSize;
 use crate::table::Tables;
-use crate::table::limits::Limits;
 
 /// Bytes, all of them taken at the start. A reload that brings a bridge takes what that needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     /// Of all bridges.
     tables: usize,
-    /// Of one worker.
-    limits: usize,
-    workers: usize,
     /// Frames and DPDK: in huge pages, where the machine has some.
     frames: usize,
 }
@@ -23,12 +19,9 @@ pub struct Memory {
 impl Memory {
     /// Of a bridge that goes by these rules.
     pub fn of(rules: &Rules) -> Memory {
-        let workers = rules.workers.len();
         Memory {
             tables: rules.bridges.iter().map(Tables::memory_for).sum(),
-            limits: rules.bridges.iter().map(Limits::memory_for).sum(),
-            workers,
-            frames: PoolSize::of(&rules.ports, workers).bytes(),
+            frames: PoolSize::of(&rules.ports, rules.workers.len()).bytes(),
         }
     }
 }
@@ -36,13 +29,12 @@ impl Memory {
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: usize| bytes.div_ceil(1 << 20);
-        let Memory { tables, limits, workers, frames } = *self;
+        let Memory { tables, frames } = *self;
         write!(
             f,
-            "memory: about {} MiB: {} of tables, {workers} x {} of limits (each worker), {} of frames",
-            mib(tables + workers * limits + frames),
+            "memory: about {} MiB: {} of tables, {} of frames",
+            mib(tables + frames),
             mib(tables),
-            mib(limits),
             mib(frames)
         )
     }
@@ -77,10 +69,9 @@ bridges:
         for (macs, neighbours) in [(1, 64), (4096, 8192), (5000, 10_000), (20_000, 64)] {
             let rules = rules(macs, neighbours);
             let memory = Memory::of(&rules);
-            let limits = Limits::new(&rules.bridges[0], memory.workers, 0).memory();
             let plan = Arc::new(Plan::new(rules, None, &[], 0).unwrap());
             let tables: usize = plan.bridges.iter().map(|bridge| bridge.tables.memory()).sum();
-            assert_eq!((memory.tables, memory.limits, memory.workers), (tables, limits, 2));
+            assert_eq!(memory.tables, tables);
         }
     }
 
@@ -92,10 +83,7 @@ bridges:
 
     #[test]
     fn the_parts_and_their_sum_are_said() {
-        let memory = Memory { tables: 3 << 20, limits: 1 << 20, workers: 2, frames: 50 << 20 };
-        assert_eq!(
-            memory.to_string(),
-            "memory: about 55 MiB: 3 of tables, 2 x 1 of limits (each worker), 50 of frames"
-        );
+        let memory = Memory { tables: 5 << 20, frames: 50 << 20 };
+        assert_eq!(memory.to_string(), "memory: about 55 MiB: 5 of tables, 50 of frames");
     }
 }

@@ -51,7 +51,7 @@ impl Running {
             }
         };
         let swap = Instant::now();
-        if let Err(silent) = self.workers.swap_plan(plan) {
+        if let Err(silent) = self.workers.swap_plan(plan, self.hardware.now()) {
             refused(&silent.to_string());
             return;
         }

@@ -58,7 +58,7 @@ impl Replay {
     pub fn new(rules: Rules) -> Result<Replay, TooManyBridges> {
         let io = MemIo::new(rules.ports.len());
         let plan = Plan::new(rules, None, &Replay::port_macs(io.input.len()), SEED)?;
-        let (worker, queue) = Worker::new(io, Arc::new(plan), 1, SEED);
+        let (worker, queue) = Worker::new(io, Arc::new(plan), 1);
         Ok(Replay {
             worker,
             queue,
@@ -134,7 +134,8 @@ impl Replay {
         let before = Arc::clone(self.worker.plan());
         let macs = Replay::port_macs(before.ports.len());
         let plan = Arc::new(Plan::new(rules, Some(&before), &macs, SEED)?);
-        let mut swap = PlanSwap::new(plan, &before, 1, SEED);
+        plan.repace(&before, self.now);
+        let mut swap = PlanSwap::new(plan, &before, 1);
         self.worker.swap_plan(&mut swap);
         Ok(())
     }

@@ -113,7 +113,7 @@ impl Workers {
                     warn!(core, "`idle: sleep` adds up to 50 us more to a frame: no exact timers: {error}");
                 }
                 // made here, so that its memory is near its core
-                let (worker, messages) = Worker::new(io, plan, workers, seed);
+                let (worker, messages) = Worker::new(io, plan, workers);
                 let _ = ready.send((gettid(), messages));
                 Ok(worker.run(clock, ordered, reporting))
             };
@@ -249,13 +249,13 @@ impl Workers {
     ///
     /// # Errors
     /// [`Silent`]: nothing has changed (law 4).
-    pub(super) fn swap_plan(&mut self, plan: Arc<Plan>) -> Result<(), Silent> {
+    pub(super) fn swap_plan(&mut self, plan: Arc<Plan>, now: Time) -> Result<(), Silent> {
         self.ask(|| Order::Respond);
         let silent = self.silent();
         if !silent.is_empty() {
             return Err(Silent(silent));
         }
-        let (before, workers, seed) = (Arc::clone(&self.plan), self.handles.len(), self.seed);
+        let (before, workers) = (Arc::clone(&self.plan), self.handles.len());
         for (index, bridge) in plan.bridges.iter().enumerate() {
             let old = before.bridges.get(index);
             // also where a bridge was removed and comes back
@@ -267,7 +267,8 @@ impl Workers {
                 keep_silent(bridge);
             }
         }
-        self.ask(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers, seed))));
+        plan.repace(&before, now);
+        self.ask(|| Order::SwapPlan(Box::new(PlanSwap::new(Arc::clone(&plan), &before, workers))));
         self.plan = plan;
         Ok(())
     }
@@ -513,12 +514,12 @@ bridges:
         let (mut workers, hold) = workers();
         hold.hold();
         let plan = workers.prepare(rules()).unwrap();
-        assert_eq!(workers.swap_plan(Arc::clone(&plan)), Err(Silent(vec![2])));
+        assert_eq!(workers.swap_plan(Arc::clone(&plan), Time::ZERO), Err(Silent(vec![2])));
         assert_eq!((workers.plan().generation, Arc::strong_count(&plan)), (1, 1));
         hold.release();
         wait(|| {
             workers.listen();
-            workers.swap_plan(Arc::clone(&plan)).is_ok()
+            workers.swap_plan(Arc::clone(&plan), Time::ZERO).is_ok()
         });
         assert_eq!(workers.plan().generation, 2);
         workers.stop().unwrap();

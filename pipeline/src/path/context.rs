@@ -13,16 +13,20 @@ use crate::base::time::Time;
 use crate::frame::nonce::Nonce;
 use crate::observe::books::SideBooks;
 use crate::plan::anycast::Anycast;
+use crate::plan::bridge::BridgePlan;
+use crate::table::bucket::Admitted;
 use crate::table::hold::OwnAddress;
-use crate::table::limits::Limits;
+use crate::table::limits::{Claimant, Lots};
 use crate::table::neighbour::Binding;
 
-/// What a stage may use and leave behind beside its verdict: the worker's limiters, causes in the side's books, frames of
+/// What a stage may use and leave behind beside its verdict: the limits, causes in the side's books, frames of
 /// our own in the outbox, messages to the control thread.
 #[derive(Debug)]
 pub struct FrameContext<'a> {
-    /// This worker's limiters of the frame's bridge.
-    pub limits: &'a mut Limits,
+    /// The frame's bridge.
+    pub bridge: &'a BridgePlan,
+    /// This worker's part in the bridge's limits.
+    pub lots: &'a mut Lots,
     /// What the bridge itself sends.
     pub outbox: &'a mut Outbox,
     /// The ingress side's books.
@@ -45,9 +49,31 @@ impl FrameContext<'_> {
         self.books.cause(cause);
     }
 
-    /// Reports an event about this frame.
+    /// The frame's source, as the limits see it.
+    pub fn claimant(&self) -> Claimant {
+        Claimant { mac: self.mac, side: self.at.side, listed: self.bridge.static_fdb.get(self.mac).is_some() }
+    }
+
+    /// Reports an event about this frame, if its source and its kind have a slot left.
     pub fn event(&mut self, kind: EventKind) {
-        self.control.push(ControlMsg::Event(self.about(kind)));
+        let told = self.bridge.tables.limits.event(self.lots, self.claimant(), kind, self.time);
+        let message = ControlMsg::Event(self.about(kind));
+        self.tell(told, message);
+    }
+
+    /// Tells the control thread of an owner, at the source's own cost: unicast ARP and neighbour discovery pay no storm token.
+    fn notice(&mut self, message: ControlMsg) {
+        let (limits, paces, who) = (&self.bridge.tables.limits, self.bridge.rates.notices, self.claimant());
+        let told = limits.notices.admit(&mut self.lots.notices, who, self.time, paces) == Admitted::Yes;
+        self.tell(told, message);
+    }
+
+    fn tell(&mut self, told: bool, message: ControlMsg) {
+        if told {
+            self.control.push(message);
+        } else {
+            self.control.lost += 1;
+        }
     }
 
     fn about(&self, kind: EventKind) -> Event {
@@ -56,7 +82,7 @@ impl FrameContext<'_> {
 
     /// An owner of an address spoke; if that is a conflict, it is about this frame.
     pub fn snooped(&mut self, binding: Binding) {
-        self.control.push(ControlMsg::Snooped(self.about(EventKind::IpConflict), self.at.bridge, binding));
+        self.notice(ControlMsg::Snooped(self.about(EventKind::IpConflict), self.at.bridge, binding));
     }
 
     /// A frame of our own came back.
@@ -68,11 +94,12 @@ impl FrameContext<'_> {
     /// Somebody else claims an address of our own, or looks whether it is free.
     pub fn own_claim(&mut self, address: OwnAddress, looks: bool) {
         let FrameContext { time, port, at, mac, .. } = *self;
-        self.control.push(ControlMsg::Own(Claim { time, at, port, address, mac, looks }));
+        self.notice(ControlMsg::Own(Claim { time, at, port, address, mac, looks }));
     }
 
     /// No error was sent to an anycast source.
     pub fn anycast(&mut self, address: Ipv6Addr, why: Anycast) {
-        self.control.push(ControlMsg::Anycast(self.time, self.at.bridge, address, why));
+        let told = self.bridge.tables.limits.anycast(self.lots, self.claimant(), self.time);
+        self.tell(told, ControlMsg::Anycast(self.time, self.at.bridge, address, why));
     }
 }

@@ -9,8 +9,9 @@ use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::nonce::Nonce;
 use crate::plan::anycast::Anycast;
-use crate::table::bucket::Bucket;
+use crate::table::bucket::{Bucket, Pace};
 use crate::table::hold::OwnAddress;
+use crate::table::limits::StrayEvents;
 use crate::table::neighbour::Binding;
 
 /// What a worker tells the control thread.
@@ -73,20 +74,20 @@ pub struct Claim {
 }
 
 /// A worker's two queues to the control thread: one for events, which any station can cause by the thousand, and one for what
-/// the bridge acts on, which events therefore cannot crowd out. What a full queue does not take is lost and counted: the packet
-/// path waits for nobody.
+/// the bridge acts on, which events therefore cannot crowd out. What has a place in them is what the limits let through
+/// (`table::limits`), and what a full queue does not take is lost and counted: the packet path waits for nobody.
 #[derive(Debug)]
 pub struct ControlTx {
     events: rtrb::Producer<ControlMsg>,
     knowledge: rtrb::Producer<ControlMsg>,
-    budget: Bucket,
-    /// How many were lost.
+    strays: StrayEvents,
+    returned: Bucket,
+    /// How many were lost, or were not told as too many alike were.
     pub lost: u64,
 }
 
-/// How many bindings and claims of own addresses one worker passes on: unicast ARP and ND take no storm token, and loop
-/// probes that came back need room in the same queue.
-const BUDGET: Rate = Rate { per_second: 4000, burst: 2000 };
+/// How many frames of our own one worker passes on that came back.
+const RETURNED: Pace = Pace::new(Rate { per_second: 1000, burst: 1000 });
 
 /// The other end, in the control thread.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl ControlTx {
         let (events, told) = rtrb::RingBuffer::new(capacity);
         let (knowledge, known) = rtrb::RingBuffer::new(capacity);
         (
-            ControlTx { events, knowledge, budget: Bucket::FULL, lost: 0 },
+            ControlTx { events, knowledge, strays: StrayEvents::default(), returned: Bucket::new(), lost: 0 },
             ControlRx { events: told, knowledge: known },
         )
     }
@@ -110,12 +111,19 @@ impl ControlTx {
     pub fn push(&mut self, message: ControlMsg) {
         let (queue, paid) = match message {
             ControlMsg::Event(_) | ControlMsg::Anycast(..) => (&mut self.events, true),
-            ControlMsg::Returned(_) => (&mut self.knowledge, true),
-            ControlMsg::Snooped(Event { time, .. }, ..) | ControlMsg::Own(Claim { time, .. }) => {
-                (&mut self.knowledge, self.budget.take(time, BUDGET))
-            }
+            ControlMsg::Returned(probe) => (&mut self.knowledge, self.returned.take(probe.time, RETURNED)),
+            ControlMsg::Snooped(..) | ControlMsg::Own(_) => (&mut self.knowledge, true),
         };
         if !paid || queue.push(message).is_err() {
+            self.lost += 1;
+        }
+    }
+
+    /// Reports an event about a frame of no side.
+    pub fn stray(&mut self, event: Event) {
+        if self.strays.take(event.kind, event.time) {
+            self.push(ControlMsg::Event(event));
+        } else {
             self.lost += 1;
         }
     }

@@ -27,7 +27,6 @@ use crate::frame::ether::{self, Ether};
 use crate::observe::profile::StageTimer;
 use crate::plan::Plan;
 use context::FrameContext;
-use control_queue::ControlMsg;
 use fast::FastPath;
 use packet::Frame;
 use stage::answer::Answer;
@@ -135,9 +134,10 @@ pub fn slow_path(
         Err(reason) => return stray(state, port, frame, reason, now),
     };
     let bridge = plan.bridge(at.bridge);
-    let WorkerState { limits, books, control, outbox } = state;
+    let WorkerState { lots, books, control, outbox } = state;
     let mut context = FrameContext {
-        limits: &mut limits[at.bridge.index()],
+        bridge,
+        lots: &mut lots[at.bridge.index()],
         outbox,
         books: books.received(at, 1, frame.bytes().len()),
         control,
@@ -185,7 +185,7 @@ fn stray(state: &mut WorkerState, port: usize, frame: &impl Buffer, reason: Reas
     if let Some((dst, src)) = ether::addresses(frame.bytes()).filter(|_| reason != Reason::Runt) {
         counted = guard::reserved(dst).unwrap_or(reason);
         if let Some(kind) = guard::bpdu(dst) {
-            state.control.push(ControlMsg::Event(Event { time: now, port, at: None, kind, mac: src }));
+            state.control.stray(Event { time: now, port, at: None, kind, mac: src });
         }
     }
     state.books.ports[port].dropped[counted.index()] += 1;

@@ -14,6 +14,7 @@ use crate::frame::icmp6;
 use crate::table::Tables;
 use crate::table::fdb::Place;
 use crate::table::hold::OwnAddress;
+use crate::table::limits::LimitRates;
 use crate::table::static_fdb::{StaticEntry, StaticFdb};
 
 /// One bridge, ready.
@@ -35,6 +36,8 @@ pub struct BridgePlan {
     pub link_local: [Ipv6Addr; 2],
     /// What the fast path needs, by ingress side.
     fast: [FastRules; 2],
+    /// How much stations and sides may send.
+    pub rates: LimitRates,
     /// What survives a reload.
     pub tables: Arc<Tables>,
 }
@@ -54,6 +57,7 @@ impl BridgePlan {
             static_fdb: StaticFdb::new(&rules.members, own),
             edges: Edges::new(&rules.peering4),
             owners: Owners::new(&rules),
+            rates: LimitRates::new(&rules),
             tables,
             removed: false,
             rules,
@@ -80,6 +84,7 @@ impl BridgePlan {
             owners: self.owners.clone(),
             link_local: self.link_local,
             fast: Side::BOTH.map(|side| FastRules::new(&self.rules, side)),
+            rates: self.rates,
             tables: Arc::new(Tables::retired()),
         }
     }

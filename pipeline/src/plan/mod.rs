@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use rules::{Mac, Rules, Side};
 
+use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::table::Tables;
 use bridge::BridgePlan;
@@ -71,6 +72,15 @@ impl Plan {
             }
         }
         Ok(Plan { generation: before.map_or(1, |plan| plan.generation + 1), rules, ports, bridges })
+    }
+
+    /// Takes the levels of the limits over from the rates of `before`, which it replaces now.
+    pub fn repace(&self, before: &Plan, now: Time) {
+        for (new, old) in self.bridges.iter().zip(&before.bridges) {
+            if Arc::ptr_eq(&new.tables, &old.tables) {
+                new.tables.limits.repace(now, &old.rates, &new.rates);
+            }
+        }
     }
 
     /// The same rules with every frame on the slow path: what tests hold the fast path against.

@@ -14,7 +14,7 @@ use rules::Bridge;
 
 use fdb::Fdb;
 use hold::Hold;
-use limits::Pools;
+use limits::Limits;
 use neighbour::NeighbourTable;
 
 /// What all workers share of a bridge, and what survives a reload.
@@ -26,8 +26,8 @@ pub struct Tables {
     pub neighbours: NeighbourTable,
     /// What is held back: flooding, while there is a loop; our own addresses, while somebody else may have them.
     pub hold: Hold,
-    /// The sides' token pools.
-    pub pools: [Pools; 2],
+    /// What stations and sides may still send.
+    pub limits: Limits,
 }
 
 impl Tables {
@@ -37,18 +37,20 @@ impl Tables {
             macs: Fdb::new(&bridge.macs, seed),
             neighbours: NeighbourTable::new(&bridge.neighbours, seed),
             hold: Hold::default(),
-            pools: Default::default(),
+            limits: Limits::new(bridge, seed),
         }
     }
 
     /// Bytes that those of a bridge take.
     pub fn memory_for(bridge: &Bridge) -> usize {
-        Fdb::memory_for(bridge.macs.capacity) + NeighbourTable::memory_for(bridge.neighbours.capacity)
+        Fdb::memory_for(bridge.macs.capacity)
+            + NeighbourTable::memory_for(bridge.neighbours.capacity)
+            + Limits::memory_for(bridge)
     }
 
     /// Bytes that these take.
     pub fn memory(&self) -> usize {
-        self.macs.memory() + self.neighbours.memory()
+        self.macs.memory() + self.neighbours.memory() + self.limits.memory()
     }
 
     /// Those of a bridge that the rules no longer have: the smallest there are.
@@ -57,7 +59,7 @@ impl Tables {
             macs: Fdb::with_capacity(1, 0),
             neighbours: NeighbourTable::with_capacity(1, 0),
             hold: Hold::default(),
-            pools: Default::default(),
+            limits: Limits::retired(),
         }
     }
 }

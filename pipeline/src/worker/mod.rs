@@ -25,7 +25,7 @@ use crate::path::outbox::{LocalFrame, Outbox};
 use crate::path::state::WorkerState;
 use crate::path::verdict::Verdict;
 use crate::plan::Plan;
-use crate::table::limits::Limits;
+use crate::table::limits::Lots;
 use egress::{LocalTx, TxBuffers, TxOrigin, TxQueue, WAITING};
 use idle::IdleWait;
 use orders::{Order, PlanSwap, WorkerReport};
@@ -47,16 +47,16 @@ pub struct Worker<I: Io> {
 
 impl<I: Io> Worker<I> {
     /// One of so many workers, and the control thread's end of its messages.
-    pub fn new(io: I, plan: Arc<Plan>, workers: usize, seed: u64) -> (Worker<I>, ControlRx) {
-        const MESSAGES: usize = 4096;
+    pub fn new(io: I, plan: Arc<Plan>, workers: usize) -> (Worker<I>, ControlRx) {
+        const MESSAGES: usize = 8192; // the limits let less through between two ticks of the control thread
         let (control, consumer) = ControlTx::queue(MESSAGES);
-        let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, workers, seed)).collect();
+        let lots = plan.bridges.iter().map(|_| Lots::of(workers)).collect();
         let mut books = Books::new(plan.ports.len(), plan.bridges.len());
         books.follow(&plan);
         let egress = || TxQueue { frames: Vec::with_capacity(WAITING), runs: Vec::with_capacity(WAITING) };
         let worker = Worker {
             io,
-            state: WorkerState { limits, books, control, outbox: Outbox::default() },
+            state: WorkerState { lots, books, control, outbox: Outbox::default() },
             burst: Vec::with_capacity(WAITING), // it trades places with what waits at a port
             tx: TxBuffers {
                 egress: plan.ports.iter().map(|_| egress()).collect(),
@@ -164,13 +164,10 @@ impl<I: Io> Worker<I> {
     /// Goes by new rules from here on. Everything that the worker remembers stays. `swap` then holds the old rules, and what
     /// is to be freed.
     pub fn swap_plan(&mut self, swap: &mut PlanSwap) {
-        if !swap.limits.is_empty() {
+        if !swap.lots.is_empty() {
             // in the order of `BridgeId`: known bridges, then new ones; no allocation, the control thread made room
-            take_over(&mut self.state.limits, &mut swap.limits);
+            take_over(&mut self.state.lots, &mut swap.lots);
             take_over(&mut self.state.books.sides, &mut swap.sides);
-        }
-        for (bridge, limits) in &mut swap.replaced {
-            std::mem::swap(&mut self.state.limits[bridge.index()], limits);
         }
         std::mem::swap(&mut self.plan, &mut swap.plan);
         self.state.books.follow(&self.plan);

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::base::BridgeId;
 use crate::observe::books::{Books, SideBooks};
 use crate::observe::profile::Profile;
 use crate::path::outbox::LocalFrame;
 use crate::plan::Plan;
-use crate::plan::bridge::BridgePlan;
-use crate::table::limits::Limits;
+use crate::table::limits::Lots;
 
 /// What the control thread asks of a worker.
 #[derive(Debug)]
@@ -46,30 +44,20 @@ pub enum WorkerReport {
 #[derive(Debug)]
 pub struct PlanSwap {
     pub(super) plan: Arc<Plan>,
-    pub(super) limits: Vec<Limits>,
+    pub(super) lots: Vec<Lots>,
     pub(super) sides: Vec<[SideBooks; 2]>,
-    /// For bridges that were removed, which need no room any more, and for those that come back.
-    pub(super) replaced: Vec<(BridgeId, Limits)>,
 }
 
 impl PlanSwap {
     /// For a worker that goes by `before`.
-    pub fn new(plan: Arc<Plan>, before: &Plan, workers: usize, seed: u64) -> PlanSwap {
+    pub fn new(plan: Arc<Plan>, before: &Plan, workers: usize) -> PlanSwap {
         let total = plan.bridges.len();
-        let fresh = |bridge: &BridgePlan| match bridge.removed {
-            true => Limits::retired(),
-            false => Limits::new(&bridge.rules, workers, seed),
-        };
         // an empty place for each bridge that the worker knows already: it moves what it has there
-        let mut limits = Vec::with_capacity(total);
-        limits.extend(plan.bridges[before.bridges.len()..].iter().map(fresh));
+        let added = total - before.bridges.len();
+        let mut lots = Vec::with_capacity(total);
+        lots.resize_with(added, || Lots::of(workers));
         let mut sides = Vec::with_capacity(total);
-        sides.resize_with(limits.len(), Default::default);
-        let changed = plan.bridges.iter().zip(&before.bridges).zip(BridgeId::all(total));
-        let replaced = changed
-            .filter(|((now, before), _)| now.removed != before.removed)
-            .map(|((now, _), id)| (id, fresh(now)))
-            .collect();
-        PlanSwap { plan, limits, sides, replaced }
+        sides.resize_with(added, Default::default);
+        PlanSwap { plan, lots, sides }
     }
 }

@@ -18,7 +18,7 @@ use pipeline::path::outbox::Outbox;
 use pipeline::path::state::WorkerState;
 use pipeline::path::{run_back, run_front};
 use pipeline::plan::Plan;
-use pipeline::table::limits::Limits;
+use pipeline::table::limits::Lots;
 use pipeline::worker::Worker;
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ type Step = (Vec<u8>, u64, usize);
 /// A worker that is timed and one that is not do the same with these, in bursts; the profile.
 fn same_timed(config: &Config, steps: &[Step]) -> Profile {
     let plan = || Plan::new(config.rules(), None, &[], 0).unwrap();
-    let worker = || Worker::new(MemIo::new(2), Arc::new(plan()), 1, 0);
+    let worker = || Worker::new(MemIo::new(2), Arc::new(plan()), 1);
     let ((mut plain, _events), (mut timed, _)) = (worker(), worker());
     let ticks = Cell::new(0);
     let clock = || Time::from_nanos(ticks.replace(ticks.get() + 1));
@@ -160,7 +160,7 @@ proptest! {
 /// What a worker sends by port, and its books, when frames that wait come in bursts or one at a time.
 fn bridged(config: &Config, frames: &[(Vec<u8>, usize)], burst: usize) -> (Vec<Vec<Vec<u8>>>, Books) {
     let plan = Arc::new(Plan::new(config.rules(), None, &[], 0).unwrap());
-    let (mut worker, _noticed) = Worker::new(MemIo::new(plan.ports.len()), plan, 1, 0);
+    let (mut worker, _noticed) = Worker::new(MemIo::new(plan.ports.len()), plan, 1);
     for frames in frames.chunks(burst) {
         for (frame, port) in frames {
             worker.io.input[*port].push_back(Packet::new(frame));
@@ -200,9 +200,9 @@ fn plan_of(config: &Config) -> Plan {
 #[test]
 fn the_frames_in_front_of_a_burst_cross_together_and_so_do_those_behind_the_first_that_does_not() {
     let plan = plan_of(&Config::c0());
-    let limits = plan.bridges.iter().map(|bridge| Limits::new(&bridge.rules, 1, 0)).collect();
+    let lots = plan.bridges.iter().map(|_| Lots::of(1)).collect();
     let books = Books::new(plan.ports.len(), plan.bridges.len());
-    let mut state = WorkerState { limits, books, control: ControlTx::queue(1).0, outbox: Outbox::default() };
+    let mut state = WorkerState { lots, books, control: ControlTx::queue(1).0, outbox: Outbox::default() };
     let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &unicast(station(9), A)));
     let six = tagged(M, &unicast6(B, A));
     let mut burst: Vec<_> =
@@ -238,7 +238,7 @@ fn the_frames_in_front_of_a_burst_cross_together_and_so_do_those_behind_the_firs
 fn a_port_that_brings_whole_bursts_of_plain_unicast_has_four_of_them_taken_in_a_turn() {
     let (plain, other) = (tagged(M, &unicast(B, A)), tagged(M, &arp_request(A, IP4_A, IP4_B)));
     for (last, taken) in [(&plain, 4 * BURST), (&other, BURST)] {
-        let (mut worker, _queue) = Worker::new(MemIo::new(2), Arc::new(plan_of(&Config::c0())), 1, 0);
+        let (mut worker, _queue) = Worker::new(MemIo::new(2), Arc::new(plan_of(&Config::c0())), 1);
         for _ in 0..5 {
             worker.io.input[0].extend((1..BURST).map(|_| Packet::new(&plain)));
             worker.io.input[0].push_back(Packet::new(last));

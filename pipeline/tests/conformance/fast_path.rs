@@ -360,7 +360,7 @@ struct Brought {
 impl Twin {
     fn new(world: &World, plan: Plan) -> Twin {
         let ports = plan.ports.len();
-        let (worker, queue) = Worker::new(MemIo::new(ports), Arc::new(plan), 1, 0);
+        let (worker, queue) = Worker::new(MemIo::new(ports), Arc::new(plan), 1);
         let twin = Twin { worker, queue, plane: ControlPlane::new(0, true) };
         for (place, bridge) in twin.worker.plan().bridges.iter().enumerate() {
             for side in Side::BOTH.into_iter().filter(|_| world.learned) {
@@ -420,12 +420,12 @@ impl Twin {
                 tables.neighbours.entries().iter().map(|known| format!("{known:?}")).collect();
             neighbours.sort();
             let counts = Side::BOTH.map(|side| tables.macs.count(side));
-            [macs, neighbours, vec![format!("{:?} {counts:?} {:?}", tables.pools, tables.hold)]].concat()
+            [macs, neighbours, vec![format!("{:?} {counts:?} {:?}", tables.limits, tables.hold)]].concat()
         });
-        // nothing but its own printing shows a worker's limits
+        // nothing but its own printing shows a worker's lots
         let worker = format!("{:?}", self.worker);
-        let (_, limits) = worker.split_once("limits: ").unwrap();
-        each.chain([limits.split_once(", books: ").unwrap().0.to_owned()]).collect()
+        let (_, lots) = worker.split_once("WorkerState { lots: ").unwrap();
+        each.chain([lots.split_once(", books: ").unwrap().0.to_owned()]).collect()
     }
 }
 

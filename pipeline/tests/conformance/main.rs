@@ -31,6 +31,8 @@ mod ptb;
 mod queue;
 mod reload;
 mod reserved;
+mod shares;
 mod stations;
 mod storm;
 mod tags;
+mod timeline;

@@ -7,6 +7,7 @@ use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, Packet};
 use crate::path::stations::Station;
 use crate::plan::bridge::BridgePlan;
+use crate::table::bucket::Admitted;
 use crate::table::fdb::Place;
 use crate::table::static_fdb::StaticEntry;
 
@@ -56,12 +57,11 @@ fn across(from: Side, there: Side) -> Result<(), Reason> {
 
 #[cold]
 fn unknown(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
-    let Frame { bridge, at, now, .. } = packet.frame;
-    let rate = bridge.rules.unknown_unicast.ok_or(Reason::UnknownUnicast)?;
+    let Frame { bridge, now, .. } = packet.frame;
+    let paces = bridge.rates.unknown.ok_or(Reason::UnknownUnicast)?;
     flood(bridge)?;
-    let side = at.side.index();
-    let pool = &bridge.tables.pools[side].unknown;
-    if !context.limits.sides[side].unknown.take(pool, now, rate) {
+    let (limit, who) = (&bridge.tables.limits.unknown, context.claimant());
+    if limit.admit(&mut context.lots.unknown, who, now, paces) != Admitted::Yes {
         return Err(Reason::UnknownUnicastLimit);
     }
     context.cause(Cause::UnknownFlooded);

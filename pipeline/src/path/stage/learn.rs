@@ -42,10 +42,7 @@ pub fn plain(_from: Station) -> bool {
 fn learned(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let frame = &packet.frame;
     let (bridge, side, now) = (frame.bridge, frame.side(), frame.now);
-    let rate = bridge.rules.macs.new;
-    let pool = &bridge.tables.pools[side.index()].new;
-    let share = &mut context.limits.sides[side.index()].new;
-    let token = || share.take(pool, now, rate);
+    let token = || bridge.tables.limits.new_address(context.lots, side, now, &bridge.rates);
     match bridge.tables.macs.learn(frame.ether.src, side, now, &bridge.rules.macs, token) {
         Learned::Known => Ok(()),
         outcome => changed(outcome, context),

@@ -5,7 +5,7 @@ use rules::Mac;
 
 use crate::base::reason::Reason;
 use crate::path::context::FrameContext;
-use crate::path::packet::Packet;
+use crate::path::packet::{Frame, Packet};
 use crate::path::stations::Station;
 use crate::table::bucket::Admitted;
 
@@ -25,18 +25,14 @@ pub fn plain(_to: Station) -> bool {
 }
 
 fn storm(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
-    let frame = &packet.frame;
-    let (side, now) = (frame.side().index(), frame.now);
-    let storm = &frame.bridge.rules.storm;
-    let pools = &frame.bridge.tables.pools[side];
-    let shares = &mut context.limits.sides[side];
-    let (share, pool, rate, over) = if frame.ether.dst == Mac::BROADCAST {
-        (&mut shares.broadcast, &pools.broadcast, storm.broadcast, Reason::BcastLimit)
+    let Frame { bridge, ether, now, .. } = packet.frame;
+    let (limits, who) = (&bridge.tables.limits, context.claimant());
+    let (admitted, over) = if ether.dst == Mac::BROADCAST {
+        (limits.broadcast(context.lots, who, now, &bridge.rates), Reason::BcastLimit)
     } else {
-        (&mut shares.multicast, &pools.multicast, storm.multicast, Reason::McastLimit)
+        (limits.multicast(context.lots, who, now, &bridge.rates), Reason::McastLimit)
     };
-    let source = frame.ether.src.as_u64();
-    match context.limits.sources.admit(source, now, storm.mac, || share.take(pool, now, rate)) {
+    match admitted {
         Admitted::Yes => Ok(()),
         Admitted::SourceLimit => Err(Reason::MacLimit),
         Admitted::SideLimit => Err(over),

@@ -21,7 +21,7 @@ use crate::path::packet::Frame;
 use crate::path::stations::Stations;
 use crate::plan::Plan;
 use crate::table::fdb::Learned;
-use crate::table::limits::Limits;
+use crate::table::limits::Lots;
 
 const TAGGED: usize = HEADER + TAG;
 const NOW: Time = Time::from_nanos(5_000_000_000);
@@ -40,7 +40,7 @@ const OWN: [Mac; 2] = [Mac::from_u64(0x0251_0000_000a), Mac::from_u64(0x0251_000
 /// A bridge between two ports, and all that a stage could leave something in.
 struct Rig {
     plan: Plan,
-    limits: Limits,
+    lots: Lots,
     levels: String,
     books: SideBooks,
     outbox: Outbox,
@@ -70,10 +70,9 @@ bridges:
     );
     let rules = rules::parse(&yaml, "test.yaml").unwrap_or_else(|errors| panic!("{errors}")).rules;
     let plan = Plan::new(rules, None, &[], 0).unwrap();
-    let limits = Limits::new(&plan.bridges[0].rules, 1, 0);
     let (control, queue) = ControlTx::queue(64);
     let (books, outbox, levels) = (SideBooks::default(), Outbox::default(), String::new());
-    let mut rig = Rig { plan, limits, levels, books, outbox, control, queue };
+    let mut rig = Rig { plan, lots: Lots::of(1), levels, books, outbox, control, queue };
     rig.levels = rig.levels();
     rig
 }
@@ -95,7 +94,7 @@ impl Drop for Rig {
 
 impl Rig {
     fn levels(&self) -> String {
-        format!("{:?} {:?}", self.limits, self.plan.bridges[0].tables.pools)
+        format!("{:?} {:?}", self.lots, self.plan.bridges[0].tables.limits)
     }
 
     fn learned(self, macs: &[(Mac, Side)]) -> Rig {
@@ -109,7 +108,7 @@ impl Rig {
     /// The stages whose predicates hold for a frame that comes in on a side. Each of their full rules is asked, and must let
     /// the frame through as it is and leave nothing behind.
     fn plain<const L3: usize>(&mut self, side: Side, bytes: &[u8]) -> Vec<Stage> {
-        let Rig { plan, limits, books, outbox, control, queue, .. } = self;
+        let Rig { plan, lots, books, outbox, control, queue, .. } = self;
         let bridge = &plan.bridges[0];
         let rules = *bridge.fast(side);
         assert_eq!(rules.admit.tag.is_some(), L3 == TAGGED);
@@ -138,8 +137,17 @@ impl Rig {
 
         // runs a full rule, and says whether it left nothing behind
         let mut left_nothing = |rule: &mut dyn FnMut(&mut FrameContext<'_>)| {
-            let mut context =
-                FrameContext { limits, outbox, books, control, time: NOW, port: side.index(), at, mac: src };
+            let mut context = FrameContext {
+                bridge,
+                lots,
+                outbox,
+                books,
+                control,
+                time: NOW,
+                port: side.index(),
+                at,
+                mac: src,
+            };
             rule(&mut context);
             let silent = queue.pop().is_none() && control.lost == 0 && outbox.frames().is_empty();
             let nothing = silent && *books == SideBooks::default();
@@ -498,12 +506,14 @@ fn learn_changes_nothing_but_when_a_station_was_heard() {
                 continue;
             }
             plain += 1;
-            let Rig { plan, limits, books, outbox, control, queue, .. } = &mut two;
+            let Rig { plan, lots, books, outbox, control, queue, .. } = &mut two;
             let frame = [&ethernet(TWO, mac, &[], 0x0800)[..], &udp4(40)].concat();
             let ether = Ether::parse(&frame, 0).unwrap();
             let at = At { bridge: BridgeId::FIRST, side };
             let frame = Frame { bridge: &plan.bridges[0], at, ether, now };
-            let mut context = FrameContext { limits, outbox, books, control, time: now, port: 0, at, mac };
+            let bridge = frame.bridge;
+            let mut context =
+                FrameContext { bridge, lots, outbox, books, control, time: now, port: 0, at, mac };
             let packet = filter::filter(&frame, &mut context).unwrap();
             assert_eq!(learn::learn(&packet, &mut context), Ok(()));
             assert!(*books == SideBooks::default() && queue.pop().is_none());

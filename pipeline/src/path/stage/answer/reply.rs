@@ -4,6 +4,7 @@ use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::path::context::FrameContext;
 use crate::path::packet::Frame;
+use crate::table::bucket::Admitted;
 use crate::table::hold::OwnAddress;
 
 /// Whether the frame goes on.
@@ -23,11 +24,10 @@ pub(super) fn conflict(address: OwnAddress, context: &mut FrameContext<'_>) -> R
     Reason::IpConflictOwn
 }
 
-/// A token of the side's replies.
+/// A token of the side's replies, for the one who asks.
 pub(super) fn may_answer(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> bool {
-    let side = frame.side().index();
-    let (pool, rate) = (&frame.bridge.tables.pools[side].answers, frame.bridge.rules.answers);
-    context.limits.sides[side].answers.take(pool, frame.now, rate)
+    let (limit, who) = (&frame.bridge.tables.limits.answers, context.claimant());
+    limit.admit(&mut context.lots.answers, who, frame.now, frame.bridge.rates.answers) == Admitted::Yes
 }
 
 /// The reply is there; whether the frame goes on besides.

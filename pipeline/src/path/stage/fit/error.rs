@@ -1,7 +1,6 @@
 //! Packet Too Big and Fragmentation Needed, to the sender of what does not fit; and the whole table of packets that draw
 //! none (docs/spec D.2 to D.6). Each refusal is a cause of its own, so that errors sent and causes add up to all `too_big`.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::base::reason::Cause;
@@ -14,8 +13,7 @@ use crate::path::outbox::LocalKind;
 use crate::path::packet::Frame;
 use crate::path::packet::{Kind, Packet};
 use crate::plan::anycast::Anycast;
-use crate::table::bucket::Admitted;
-use crate::table::limits::Limits;
+use crate::table::limits::MtuLimit;
 
 /// Puts the error into the outbox, or says why there is none.
 pub(super) fn error(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Cause> {
@@ -62,7 +60,7 @@ fn packet_too_big(frame: &Frame<'_>, ip: &Ipv6<'_>, context: &mut FrameContext<'
     // inside the exchange each address is somebody's; outside, who has one address has its /64 (docs/spec D.6)
     let inside = bridge.is_peering6(ip.src) || ip.src.is_unicast_link_local();
     let source = if inside { u128::from(ip.src) } else { u128::from(ip.src) >> 64 << 64 };
-    may_send(frame, source, context.limits)?;
+    may_send(frame, source, context)?;
     let mtu = bridge.rules.side(frame.side().other()).mtu;
     let addresses = Addresses { to: frame.ether.src, from: bridge.own(frame.side()), src, dst: ip.src };
     let error = context.outbox.put(frame.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
@@ -110,7 +108,7 @@ fn fragmentation_needed(
     }
     let own = &bridge.rules.own;
     let src = own.icmp_source4.or(own.ipv4).ok_or(Cause::PtbNoSource)?;
-    may_send(frame, ip.src.to_ipv6_mapped().into(), context.limits)?;
+    may_send(frame, ip.src.to_ipv6_mapped().into(), context)?;
     let mtu = bridge.rules.side(frame.side().other()).mtu;
     let addresses = Addresses { to: frame.ether.src, from: bridge.own(frame.side()), src, dst: ip.src };
     let error = context.outbox.put(frame.at, LocalKind::Reply).ok_or(Cause::PtbRatelimitedSide)?;
@@ -123,45 +121,12 @@ fn is_no_host(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127 | 224..)
 }
 
-/// This part of the side's burst is for sources that have drawn no error for a second: many that go on and on, each within
-/// its own limits, must not keep the first one from somebody else. They come for it once a second each, so there is some
-/// as long as they are fewer than the side's rate.
-const RESERVE: u32 = 4;
-
-/// Limits that cannot starve anyone, apart from every other limit: of the source, of the MAC, of the side, tried in this
-/// order, and a refusal takes nothing anywhere (docs/spec D.6).
-fn may_send(frame: &Frame<'_>, source: u128, limits: &mut Limits) -> Result<(), Cause> {
-    let Frame { bridge, ether, now, .. } = *frame;
-    let (mac, side) = (ether.src.as_u64(), frame.side().index());
-    let rates = &bridge.rules.mtu_errors;
-    let pool = &bridge.tables.pools[side].mtu_errors;
-    let shares = &mut limits.sides[side];
-    let macs = &mut limits.mtu_macs;
-    let mut of_mac = Admitted::Yes;
-    let key = source_key(limits.seed, mac, source);
-    let of_source = limits.mtu_sources.admit_knowing(key, now, rates.source, |rested| {
-        of_mac = macs.admit(mac, now, rates.mac, || {
-            if rested {
-                shares.mtu_first.take(pool, now, rates.side)
-            } else {
-                shares.mtu_errors.take_above(pool, now, rates.side, rates.side.burst / RESERVE)
-            }
-        });
-        of_mac == Admitted::Yes
-    });
-    match (of_source, of_mac) {
-        (Admitted::Yes, _) => Ok(()),
-        (Admitted::SourceLimit, _) => Err(Cause::PtbRatelimitedSource),
-        (Admitted::SideLimit, Admitted::SourceLimit) => Err(Cause::PtbRatelimitedMac),
-        (Admitted::SideLimit, _) => Err(Cause::PtbRatelimitedSide),
-    }
-}
-
-/// A source, by the MAC that it came from and its address, as one word that nobody outside can make collide.
-fn source_key(seed: u64, mac: u64, source: u128) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(seed);
-    hasher.write_u64(mac);
-    hasher.write_u128(source);
-    hasher.finish().max(1)
+fn may_send(frame: &Frame<'_>, source: u128, context: &mut FrameContext<'_>) -> Result<(), Cause> {
+    let Frame { bridge, now, .. } = *frame;
+    let (limits, who) = (&bridge.tables.limits, context.claimant());
+    limits.mtu_error(context.lots, who, source, now, &bridge.rates).map_err(|limit| match limit {
+        MtuLimit::Source => Cause::PtbRatelimitedSource,
+        MtuLimit::Mac => Cause::PtbRatelimitedMac,
+        MtuLimit::Side => Cause::PtbRatelimitedSide,
+    })
 }

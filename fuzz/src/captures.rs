@@ -11,7 +11,9 @@ use crate::bytes::{Choices, bit};
 /// A pcap file: any bytes, or any records behind a header that is right.
 pub(crate) fn pcap(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let magic = match choices.byte() % 5 {
+    let shape = choices.byte();
+    let minor = 4 - u32::from(shape / 5 % 4);
+    let magic = match shape % 5 {
         0 => None,
         1 => Some(0xa1b2_c3d4_u32.to_le_bytes()),
         2 => Some(0xa1b2_c3d4_u32.to_be_bytes()),
@@ -20,7 +22,7 @@ pub(crate) fn pcap(bytes: &[u8]) {
     };
     let Some(magic) = magic else { return read(choices.rest()) };
     let little = magic[0] != 0xa1;
-    let header: Vec<u8> = [(2_u32, 2), (4, 2), (0, 4), (0, 4), (MAX_FRAME, 4), (1, 4)]
+    let header: Vec<u8> = [(2_u32, 2), (minor, 2), (0, 4), (0, 4), (MAX_FRAME, 4), (1, 4)]
         .into_iter()
         .flat_map(|(value, width)| {
             if little {

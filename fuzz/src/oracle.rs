@@ -109,6 +109,7 @@ fn may_cross(bridge: &BridgePlan, input: &Placed) -> Check {
             )?;
             let (from, to) = (address4(&packet[12..]), address4(&packet[16..]));
             ensure(!to.is_multicast() && !to.is_broadcast(), "IPv4 to many")?;
+            ensure(!matches!(to.octets()[0], 0 | 127 | 240..), "IPv4 martian destination")?;
             ensure(!from.is_multicast() && !from.is_loopback() && from.octets()[0] != 0, "IPv4 martian")?;
             let bgp = packet[9] == 6 && total >= header + 4 && word(packet, 6) & 0x1fff == 0 && {
                 word(packet, header) == 179 || word(packet, header + 2) == 179

@@ -12,7 +12,7 @@ use crate::form::{
     Time, Whole, Wrong,
 };
 use crate::key::fixed;
-use crate::member;
+use crate::member::{self, Stations};
 use crate::model::{
     Admission, Anycast, Bridge, Conflict, Flap, Loops, Macs, MtuErrors, Neighbours, Own, Rate, Resolution,
     SideRules, Storm, Tags,
@@ -75,7 +75,12 @@ impl Ports {
 }
 
 /// Reads a bridge; `None` where its sides are not two.
-pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Option<Bridge> {
+pub(crate) fn read(
+    name: &str,
+    m: &mut Fields<'_, '_>,
+    ports: &mut Ports,
+    stations: &mut Stations,
+) -> Option<Bridge> {
     let sides = m.named("sides", 2..=2, SIDES, |side_name, m| side(name, side_name, m, ports));
     if let [SideRules { mac: Some(first), .. }, SideRules { mac: Some(second), .. }] = sides.as_slice()
         && first == second
@@ -107,7 +112,8 @@ pub(crate) fn read(name: &str, m: &mut Fields<'_, '_>, ports: &mut Ports) -> Opt
         }
         Neighbours { capacity, per_mac }
     });
-    let members = member::read(m, &sides, &peering, &own, &anycast);
+    stations.bridge(name, &sides);
+    let members = member::read(m, &sides, &peering, &own, &anycast, stations);
     let addresses: usize = members.iter().map(|member| member.addresses.len()).sum();
     if addresses > neighbours.capacity as usize {
         let message = format!(
@@ -306,10 +312,12 @@ fn own(m: &mut Fields<'_, '_>, peering: &Peering) -> Own {
             m.notes.error(m.at(key), wrong.message, wrong.hint);
         }
     }
+    if let Some(wrong) = own.icmp_source4.and_then(|address| peering.edge(address)) {
+        m.notes.error(m.at("icmp_source4"), wrong.message, wrong.hint);
+    }
     for (key, address) in [("ipv6", own.ipv6), ("icmp_source6", own.icmp_source6)] {
-        if let Some(net) = address.and_then(|address| peering.subnet_router(address)) {
-            let message = format!("is the subnet-router anycast address of {net}");
-            m.notes.error(m.at(key), message, "expected a unicast address");
+        if let Some(what) = address.and_then(|address| peering.anycast(address)) {
+            m.notes.error(m.at(key), what, "expected a unicast address");
         }
     }
     own

@@ -39,6 +39,12 @@ impl Mac {
         self.0 & 0x0100_0000_0000 != 0
     }
 
+    /// One of the block 00:e0:2b:00:00:00 to ff of Extreme's EDP and EAPS: the only reserved destinations that are no group's
+    /// (docs/spec B.3).
+    pub const fn is_extreme(self) -> bool {
+        self.0 >> 8 == 0x00_e02b_0000
+    }
+
     /// Can be a station's own address: individual and not zero.
     pub const fn is_station(self) -> bool {
         !self.is_group() && self.0 != 0

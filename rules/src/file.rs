@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Errors, Severity};
 use crate::fields::{Fields, Note, Notes};
 use crate::form::{Choice, DEVICE, GROUP, LISTEN, SOCKET, Whole, device_identity};
 use crate::key::{self, Described, fixed};
+use crate::member::Stations;
 use crate::model::{Bridge, Control, Idle, Port, Rules, Setting};
 use crate::page;
 use crate::tree::{Fault, Tree};
@@ -180,11 +181,12 @@ fn whole(m: &mut Fields<'_, '_>) -> Rules {
     let metrics = m.whole_or(fixed("metrics"), "off", false, "Where metrics are served.", |m| {
         m.required("listen", LISTEN, "Address and port.")
     });
-    let mut users = Ports::new(names);
+    let (mut users, mut stations) = (Ports::new(names), Stations::default());
     let bridges: Vec<Option<Bridge>> =
         m.named("bridges", 1..=MAX_BRIDGES, "The bridges, by name.", |name, m| {
-            bridge::read(name, m, &mut users)
+            bridge::read(name, m, &mut users, &mut stations)
         });
+    stations.check(m.notes);
     let bridges: Vec<Bridge> = bridges.into_iter().flatten().collect();
     for (index, port) in ports.iter_mut().enumerate() {
         let sides = || bridges.iter().flat_map(|bridge| &bridge.sides).filter(|side| side.port == index);

@@ -283,10 +283,12 @@ impl Form for Station {
 
     fn read(&self, node: &Node) -> Result<Mac, Wrong> {
         let mac: Mac = parsed(self, node)?;
-        if mac.is_station() {
-            return Ok(mac);
-        }
-        let what = if mac == Mac::ZERO { "the zero address" } else { "a group address" };
+        let what = match mac {
+            Mac::ZERO => "the zero address",
+            _ if mac.is_group() => "a group address",
+            _ if mac.is_extreme() => "reserved for Extreme's protocols, and frames to it never cross",
+            _ => return Ok(mac),
+        };
         Err(Wrong::new(format!("{mac} is {what}"), "expected the address of one station"))
     }
 
@@ -520,7 +522,7 @@ pub(crate) trait Net: FromStr + Display + Copy + PartialEq {
 impl Net for Ipv4Net {
     type Address = Ipv4Addr;
     const EXPECTED: &'static str = "an IPv4 prefix such as 202.7.0.0/23";
-    const PATTERN: &'static str = "^[0-9.]+/[0-9]{1,2}$";
+    const PATTERN: &'static str = "^[0-9.]+/(0|[1-9][0-9]?)$";
 
     fn bits(&self) -> u8 {
         self.prefix_len()
@@ -538,7 +540,7 @@ impl Net for Ipv4Net {
 impl Net for Ipv6Net {
     type Address = Ipv6Addr;
     const EXPECTED: &'static str = "an IPv6 prefix such as 2001:7fa:3:ca07::/64";
-    const PATTERN: &'static str = "^[0-9A-Fa-f:.]+/[0-9]{1,3}$";
+    const PATTERN: &'static str = "^[0-9A-Fa-f:.]+/(0|[1-9][0-9]{0,2})$";
 
     fn bits(&self) -> u8 {
         self.prefix_len()
@@ -564,6 +566,13 @@ pub(crate) const PREFIX4: Prefix<Ipv4Net> = Prefix { lengths: 8..=31, net: std::
 /// An exchange's IPv6 prefix.
 pub(crate) const PREFIX6: Prefix<Ipv6Net> = Prefix { lengths: 16..=127, net: std::marker::PhantomData };
 
+/// A prefix: an address as any other, and a length, which is decimal (RFC 4291 section 2.3). One with a leading zero is octal to some.
+fn prefix<N: Net>(node: &Node) -> Option<N> {
+    let (address, length) = node.text()?.split_once('/')?;
+    let plain = address.parse::<N::Address>().is_ok() && (length == "0" || !length.starts_with('0'));
+    node.text()?.parse().ok().filter(|_| plain)
+}
+
 /// The prefix, if it has no host bits set.
 fn without_host_bits<N: Net>(net: N) -> Result<N, Wrong> {
     let network = net.network();
@@ -578,7 +587,7 @@ impl<N: Net> Form for Prefix<N> {
     type Value = N;
 
     fn read(&self, node: &Node) -> Result<N, Wrong> {
-        let net: N = parsed(self, node)?;
+        let net: N = prefix(node).ok_or_else(|| Wrong::found(node, self.expected()))?;
         if !self.lengths.contains(&net.bits()) {
             let (least, most) = (self.lengths.start(), self.lengths.end());
             return Err(Wrong::new(
@@ -612,10 +621,9 @@ impl Form for AddressOrPrefix6 {
     type Value = Ipv6Net;
 
     fn read(&self, node: &Node) -> Result<Ipv6Net, Wrong> {
-        let text = node.text().unwrap_or_default();
-        match (text.parse::<Ipv6Addr>(), text.parse::<Ipv6Net>()) {
+        match (parsed::<_, Ipv6Addr>(self, node), prefix(node)) {
             (Ok(address), _) => Ok(address.into()),
-            (_, Ok(net)) => without_host_bits(net),
+            (_, Some(net)) => without_host_bits(net),
             _ => Err(Wrong::found(node, self.expected())),
         }
     }
@@ -625,7 +633,7 @@ impl Form for AddressOrPrefix6 {
     }
 
     fn schema(&self) -> Json {
-        json!({ "type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$" })
+        json!({ "type": "string", "pattern": "^[0-9A-Fa-f:.]+(/(0|[1-9][0-9]{0,2}))?$" })
     }
 
     fn show(&self, value: &Ipv6Net) -> Json {

@@ -29,3 +29,4 @@ pub use diff::{against, changes};
 pub use ether::{Mac, MacError, Side, Vid};
 pub use file::{Checked, MAX_BYTES, load, parse, reference, schema};
 pub use model::*;
+pub use peering::is_reserved_anycast;

@@ -24,6 +24,40 @@ struct Entry {
     role: Role,
 }
 
+/// Whose the MACs of the file are: no member has one of the bridges' own, be it another bridge's.
+#[derive(Default)]
+pub(crate) struct Stations {
+    /// The number of the bridge that is being read.
+    bridge: usize,
+    /// The bridges' own MACs, where they are configured: number and name of the bridge, and the side.
+    own: HashMap<Mac, (usize, String, String)>,
+    /// The members' MACs, each with the number of its bridge.
+    members: Vec<(Option<Id>, Mac, usize)>,
+}
+
+impl Stations {
+    /// What follows is of the next bridge.
+    pub(crate) fn bridge(&mut self, name: &str, sides: &[SideRules]) {
+        self.bridge += 1;
+        for side in sides {
+            if let Some(mac) = side.mac {
+                self.own.entry(mac).or_insert_with(|| (self.bridge, name.to_owned(), side.name.clone()));
+            }
+        }
+    }
+
+    /// Notes the members that have an own MAC: when all bridges have been read.
+    pub(crate) fn check(&self, notes: &mut Notes) {
+        for (id, mac, bridge) in &self.members {
+            if let Some((owner, name, side)) = self.own.get(mac) {
+                let whose = if owner == bridge { "the bridge".to_owned() } else { format!("bridge {name}") };
+                let message = format!("{mac} is {whose}'s own MAC on side {side}");
+                notes.error(*id, message, "expected a member's");
+            }
+        }
+    }
+}
+
 /// Reads the members and checks each against the bridge and all others.
 pub(crate) fn read(
     m: &mut Fields<'_, '_>,
@@ -31,15 +65,13 @@ pub(crate) fn read(
     peering: &Peering,
     own: &Own,
     anycast: &Anycast,
+    stations: &mut Stations,
 ) -> Vec<Member> {
     let help = "The networks at the exchange.";
     let entries = m.mappings("members", help, |m| {
         let entry = entry(m, sides);
         for (id, mac) in &entry.macs {
-            if let Some(side) = sides.iter().find(|side| side.mac == Some(*mac)) {
-                let message = format!("{mac} is the bridge's own MAC on side {}", side.name);
-                m.notes.error(*id, message, "expected a member's");
-            }
+            stations.members.push((*id, *mac, stations.bridge));
         }
         for (id, address) in &entry.addresses {
             address_fits(m.notes, *id, *address, peering, own, anycast);

@@ -414,6 +414,66 @@ mod prefixes_and_own_addresses {
     }
 
     #[test]
+    fn f212_an_icmp_source_is_no_edge_of_a_peering_prefix() {
+        for (address, edge) in [("202.7.0.0", "network"), ("202.7.1.255", "broadcast")] {
+            errors_of_text(
+                &edited(OWN, &format!("    own: {{ icmp_source4: §{address} }}")),
+                &[&format!(
+                    "bridges.wix.own.icmp_source4: {address} is the {edge} address of 202.7.0.0/23 (expected a host's address)"
+                )],
+            );
+        }
+        for host in ["202.7.0.255", "192.0.2.255"] {
+            accepted(OWN, &format!("    own: {{ icmp_source4: {host} }}"));
+        }
+    }
+
+    #[test]
+    fn f212_an_own_address_is_no_anycast_address_of_a_peering_prefix() {
+        for (address, kind) in [
+            ("2001:7fa:3:ca07::", "the subnet-router anycast address of 2001:7fa:3:ca07::/64"),
+            (
+                "2001:7fa:3:ca07:fdff:ffff:ffff:ff80",
+                "a reserved anycast address of 2001:7fa:3:ca07::/64 (RFC 2526)",
+            ),
+            (
+                "2001:7fa:3:ca07:fdff:ffff:ffff:ffff",
+                "a reserved anycast address of 2001:7fa:3:ca07::/64 (RFC 2526)",
+            ),
+        ] {
+            let said = |key| format!("bridges.wix.own.{key}: is {kind} (expected a unicast address)");
+            errors_of_text(
+                &edited(OWN, &format!("    own: {{ ipv6: §\"{address}\", icmp_source6: §\"{address}\" }}")),
+                &[&said("ipv6"), &said("icmp_source6")],
+            );
+        }
+        for host in ["2001:7fa:3:ca07:fdff:ffff:ffff:ff7f", "2001:7fa:3:ca07:fe00::"] {
+            accepted(OWN, &format!("    own: {{ ipv6: \"{host}\", icmp_source6: \"{host}\" }}"));
+        }
+        accepted(OWN, "    own: { icmp_source6: \"2001:db8::fdff:ffff:ffff:ff80\" }"); // of no peering prefix
+    }
+
+    #[test]
+    fn f212_the_length_of_a_prefix_has_no_leading_zero() {
+        for (from, octal, form) in [
+            ("202.7.0.0/23", "202.7.0.0/023", "an IPv4 prefix such as 202.7.0.0/23"),
+            ("202.7.0.0/23", "202.7.0.0/00", "an IPv4 prefix such as 202.7.0.0/23"),
+            ("202.7.0.0/23", "202.007.0.0/23", "an IPv4 prefix such as 202.7.0.0/23"),
+            ("\"2001:7fa:3:ca07::/64\"", "2001:db8::/064", "an IPv6 prefix such as 2001:7fa:3:ca07::/64"),
+        ] {
+            let key = if octal.contains(':') { "ipv6" } else { "ipv4" };
+            errors_of_text(
+                &edited(from, &format!("§\"{octal}\"")),
+                &[&format!("bridges.wix.peering.{key}[0]: found \"{octal}\" (expected {form})")],
+            );
+        }
+        errors_of_text(
+            &edited("# more", "anycast: { extra: [§'2001:db8::/064', '::/0'] }"),
+            &["bridges.wix.anycast.extra[0]: found \"2001:db8::/064\" (expected an IPv6 address or prefix)"],
+        );
+    }
+
+    #[test]
     fn no_peering() {
         let text = edited("    peering: { ipv4: [202.7.0.0/23], ipv6: [\"2001:7fa:3:ca07::/64\"] }\n", "");
         errors_of_text(
@@ -486,6 +546,44 @@ mod members {
             ["bridges.wix.members[1].ipv4: found \"202.7.0.32\" (expected a list, [] if there is none)"];
         more_addresses_than_the_table_has: "    members:\n" => "    neighbours: { capacity: 2, per_mac: 1 }\n    members:\n      §- { name: a, mac: 0:0:0:0:0:1 }\n",
             ["bridges.wix.members: the members' 3 addresses do not fit neighbours.capacity, 2 (expected a larger capacity, or fewer addresses)"];
+    }
+
+    #[test]
+    fn f212_a_member_has_no_mac_of_another_bridge() {
+        let apex = "  apex:\n    sides:\n      a: { port: trunk0, vlan: 30, mac: \"02:51:00:00:00:1e\" }\n      \
+                    b: { port: trunk1, vlan: 40 }\n    peering: { ipv4: [192.203.154.0/24] }\n    \
+                    own: { ipv4: 192.203.154.1 }\n    \
+                    members: [{ name: x, macs: [0:0:0:0:0:1, §\"02:51:00:00:00:14\"] }]\n";
+        // of a bridge that comes later in the file, and of one that came before
+        errors_of_text(
+            &format!("{}{apex}", edited("\"0:5:85:ca:d0:c0\"", "§02:51:00:00:00:1e")),
+            &[
+                "bridges.wix.members[1].mac: 02:51:00:00:00:1e is bridge apex's own MAC on side a (expected a member's)",
+                "bridges.apex.members[0].macs[1]: 02:51:00:00:00:14 is bridge wix's own MAC on side wix (expected a member's)",
+            ],
+        );
+    }
+
+    #[test]
+    fn f212_a_member_has_no_reserved_mac() {
+        let group = |mac| format!("{mac} is a group address");
+        let extreme =
+            |mac| format!("{mac} is reserved for Extreme's protocols, and frames to it never cross");
+        for said in [
+            group("01:80:c2:00:00:00"),
+            group("01:80:c2:00:00:3f"),
+            group("01:00:0c:cc:cc:cc"),
+            extreme("00:e0:2b:00:00:00"),
+            extreme("00:e0:2b:00:00:04"),
+            extreme("00:e0:2b:00:00:06"),
+            extreme("00:e0:2b:00:00:ff"),
+        ] {
+            errors_of_text(
+                &edited("\"0:5:85:ca:d0:c0\"", &format!("§\"{}\"", &said[..17])),
+                &[&format!("bridges.wix.members[1].mac: {said} (expected the address of one station)")],
+            );
+        }
+        accepted("\"0:5:85:ca:d0:c0\"", "00:e0:2b:00:01:00"); // a switch of Extreme's
     }
 
     #[test]

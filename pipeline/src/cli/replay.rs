@@ -24,7 +24,8 @@ pub(super) struct Replay {
     /// What a side's port received: pcap or pcapng, frames as on the wire. `BRIDGE/SIDE` where there are several bridges.
     #[arg(long = "in", value_name = "SIDE=FILE", required = true)]
     inputs: Vec<SideFile>,
-    /// Where to write what is sent on a side (pcap, with the input's time stamps).
+    /// Where to write what is sent on a side, with the input's time stamps: pcapng if the file is called `.pcapng`, or else pcap,
+    /// which has no time after 2106.
     #[arg(long = "out", value_name = "SIDE=FILE")]
     outputs: Vec<SideFile>,
     /// Also send loop probes and look for duplicates of the bridge's own addresses, as the running bridge does.
@@ -65,8 +66,16 @@ impl Replay {
         }
         let mut writers = self.writers(bridge.plan())?;
         let mut cut = vec![0; readers.len()];
+        let mut failed = Vec::new();
         for captured in Merge::new(readers) {
-            let (input, captured) = captured?;
+            let (input, captured) = match captured {
+                Ok(captured) => captured,
+                // the records before it were whole, and so may be all of the other captures
+                Err(error) => {
+                    failed.push(error);
+                    continue;
+                }
+            };
             cut[input] += u64::from(captured.is_truncated());
             for sent in bridge.feed(ports[input], captured.time, Packet::new(&captured.frame)) {
                 if let Some(writer) = writers.get_mut(&sent.at) {
@@ -81,8 +90,19 @@ impl Replay {
                 "{file}: warning: {cut} frames were cut when they were captured (a snap length): they are judged as they are here"
             );
         }
-        let report = Report::new(bridge.plan(), bridge.books(), bridge.events());
-        print(&if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() })
+        let report = Report {
+            events_omitted: bridge.events_omitted(),
+            ..Report::new(bridge.plan(), bridge.books(), bridge.events())
+        };
+        let done = print(&if self.json {
+            serde_json::to_string_pretty(&report)? + "\n"
+        } else {
+            report.to_string()
+        })?;
+        for error in &failed {
+            eprintln!("sluice: {error}");
+        }
+        Ok(if failed.is_empty() { done } else { ExitCode::FAILURE })
     }
 
     fn writers(&self, plan: &Plan) -> anyhow::Result<HashMap<At, Writer>> {

@@ -23,6 +23,9 @@ use crate::worker::{Worker, placeholder_mac};
 /// How often aged MACs are swept out, as the control thread does it live.
 pub const SWEEP: Duration = Duration::from_secs(1);
 
+/// How many events are kept. A capture of any length must fit into memory, and nobody reads more of them.
+pub const MOST_EVENTS: usize = 10_000;
+
 /// Of the hashes.
 const SEED: u64 = 0;
 
@@ -34,6 +37,7 @@ pub struct Replay {
     plane: ControlPlane,
     effects: Effects,
     events: Vec<Event>,
+    events_omitted: u64,
     now: Time,
     swept: Option<Time>,
 }
@@ -65,6 +69,7 @@ impl Replay {
             plane: ControlPlane::new(SEED, false),
             effects: Effects::default(),
             events: Vec::new(),
+            events_omitted: 0,
             now: Time::ZERO,
             swept: None,
         })
@@ -120,10 +125,13 @@ impl Replay {
     fn send_own(&mut self) {
         self.worker.send_own(&self.effects.send);
         self.effects.send.clear();
-        self.events.extend(self.effects.tell.drain(..).filter_map(|event| match event {
-            OperatorEvent::Event(event) => Some(event),
-            OperatorEvent::Anycast { .. } => None, // counted as a cause
-        }));
+        for told in self.effects.tell.drain(..) {
+            match told {
+                OperatorEvent::Event(event) if self.events.len() < MOST_EVENTS => self.events.push(event),
+                OperatorEvent::Event(_) => self.events_omitted += 1,
+                OperatorEvent::Anycast { .. } => {} // counted as a cause
+            }
+        }
     }
 
     /// New rules, as a reload brings them: everything learned stays.
@@ -155,9 +163,14 @@ impl Replay {
         self.worker.books()
     }
 
-    /// All events so far, in order.
+    /// The first [`MOST_EVENTS`] events, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// How many came after those.
+    pub fn events_omitted(&self) -> u64 {
+        self.events_omitted
     }
 
     /// The latest time.

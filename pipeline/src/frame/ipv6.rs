@@ -19,8 +19,9 @@ const MOBILITY: u8 = 135;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
-/// How far the chain is followed: an upper layer beyond is out of reach (docs/spec C.5).
+/// How far into a packet, its fixed header included, an upper layer may begin (docs/spec C.5).
 const REACH: usize = 256;
+/// How many extension headers may come before it.
 const MOST_HEADERS: usize = 8;
 
 /// A packet whose fixed header is whole and whose length agrees with the frame.
@@ -114,15 +115,13 @@ impl<'a> Ipv6<'a> {
         self.walk()
     }
 
+    /// The same behind at least one extension header. A later fragment ends the chain wherever it comes among them: its first
+    /// fragment, which has the same headers before it, was judged by how far they reach.
     fn walk(&self) -> Option<Upper<'a>> {
-        let (payload, mut next, mut at) = (self.payload(), self.next_header, 0);
+        let (mut next, mut at) = (self.next_header, 40);
         let mut fragment = Fragment::Whole;
-        for _ in 0..=MOST_HEADERS {
-            let rest = payload.get(at..)?;
-            if !is_extension(next) {
-                let whole = fragment == Fragment::Whole || rest.len() >= shortest_header(next);
-                return whole.then_some(Upper { protocol: next, extended: true, fragment, payload: rest });
-            }
+        for _ in 0..MOST_HEADERS {
+            let rest = self.packet.get(at..)?;
             let header: &[u8; 8] = rest.first_chunk()?;
             let length = match next {
                 FRAGMENT => 8,
@@ -143,8 +142,11 @@ impl<'a> Ipv6<'a> {
             }
             next = header[0];
             at += length;
-            if at > REACH {
-                return None;
+            if !is_extension(next) {
+                let payload = self.packet.get(at..)?;
+                let whole = fragment == Fragment::Whole || payload.len() >= shortest_header(next);
+                let found = Upper { protocol: next, extended: true, fragment, payload };
+                return Some(found).filter(|_| whole && at <= REACH);
             }
         }
         None

@@ -33,8 +33,10 @@ pub struct Report {
     pub replies: u64,
     /// Probes sent.
     pub probes: u64,
-    /// Events, in order (in a replay; a running bridge logs them).
+    /// Events, in order (in a replay; a running bridge logs them): the first 10,000.
     pub events: Vec<EventReport>,
+    /// How many came after those.
+    pub events_omitted: u64,
     /// Events that were not reported because the queue was full.
     pub events_lost: u64,
     /// What does not add up in the books (law 1), frames without an outcome first of all: 0, or there is a bug.
@@ -130,6 +132,7 @@ impl Report {
             replies: total(|side| side.replies),
             probes: total(|side| side.probes),
             events: events.iter().map(|event| EventReport::new(plan, event)).collect(),
+            events_omitted: 0,
             events_lost: books.events_lost,
             unaccounted: books.unaccounted(),
         }
@@ -253,6 +256,9 @@ impl fmt::Display for Report {
                     .map_or_else(|| format!("port {}", event.port), |side| format!("side {side}"));
                 let (seconds, nanos) = (event.time_ns / 1_000_000_000, event.time_ns % 1_000_000_000);
                 writeln!(f, "  {seconds}.{nanos:09} {side} {} {}", event.mac, event.event)?;
+            }
+            if self.events_omitted > 0 {
+                writeln!(f, "  and {} more", self.events_omitted)?;
             }
         }
         let verdict = if self.unaccounted == 0 { "the books balance" } else { "THE BOOKS DO NOT BALANCE" };

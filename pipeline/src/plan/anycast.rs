@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use ipnet::Ipv6Net;
-use rules::Bridge;
+use rules::{Bridge, is_reserved_anycast};
 
 /// Why an address is anycast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,17 +14,6 @@ pub enum Anycast {
     Reserved(Ipv6Net),
     /// `anycast.extra` lists it.
     Service,
-}
-
-/// RFC 2526 §2: in a /64 the interface identifiers fdff:ffff:ffff:ff80 and up (the universal bit is 0 in them); in a longer
-/// prefix the highest 128 addresses. Beyond /120 there is no room for them.
-fn is_reserved_anycast(prefix: Ipv6Net, address: Ipv6Addr) -> bool {
-    let number = u128::from(address);
-    match prefix.prefix_len() {
-        0..=64 => number as u64 >= 0xfdff_ffff_ffff_ff80 && number as u64 <= 0xfdff_ffff_ffff_ffff,
-        65..=120 => number | 0x7f == u128::from(prefix.broadcast()),
-        _ => false,
-    }
 }
 
 /// An anycast address as far as we are told: nobody answers for it alone, and no error goes to it (docs/spec D.4, rows 9

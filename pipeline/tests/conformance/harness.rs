@@ -66,6 +66,11 @@ impl Config {
             .with("wix: { port: trunk1, vlan: 20, mtu: 1500", "wix: { port: trunk1, vlan: 20, mtu: 1400")
     }
 
+    /// The YAML.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The same with `from`, which must be there, replaced by `to`.
     pub fn with(self, from: &str, to: &str) -> Config {
         assert!(self.0.contains(from), "the YAML has no {from:?}:\n{}", self.0);

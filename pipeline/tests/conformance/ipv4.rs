@@ -128,6 +128,19 @@ fn f60_a_prefix_s_network_address_is_no_host_s() {
 }
 
 #[test]
+fn f214_martian_destinations() {
+    let mut bench = Config::c0().bench();
+    for dst in ["240.0.0.0", "240.0.0.1", "250.1.2.3", "255.0.0.0", "255.255.255.254", "0.0.0.0", "127.0.0.1"]
+    {
+        bench.drops(M, &from_to("192.0.2.1", dst), "v4_martian_dst");
+    }
+    bench.crosses(M, &from_to("192.0.2.1", "223.255.255.255"));
+    bench.drops(M, &from_to("192.0.2.1", "239.255.255.255"), "l3_multicast");
+    bench.drops(M, &from_to("192.0.2.1", "255.255.255.255"), "v4_broadcast");
+    bench.drops(M, &from_to("240.0.0.1", "240.0.0.2"), "v4_martian_src");
+}
+
+#[test]
 fn f61_dhcp_discover() {
     let mut bench = Config::c0().bench();
     let discover = packet(BROADCAST, &ipv4("0.0.0.0", "255.255.255.255", 17, &udp(68, 67, b"discover")));

@@ -162,28 +162,102 @@ fn c5_eight_headers_are_followed_and_nine_are_not() {
     }
 }
 
+/// Every kind of extension header.
+const EXTENSIONS: [u8; 8] = [HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, 135, 139, 140];
+
+/// Upper layers that cross between hosts: protocol and bytes.
+fn upper_layers() -> [(u8, Vec<u8>); 4] {
+    [(UDP, udp(4000, 5000, b"data")), (6, vec![0xee; 20]), (58, vec![128, 0, 0, 0, 0, 0, 0, 0]), (59, vec![])]
+}
+
 #[test]
-fn c5_256_bytes_of_headers_are_followed_and_more_are_not() {
+fn f216_behind_eight_headers_every_upper_layer_is_found() {
     let mut bench = Config::c0().bench();
-    let data = udp(4000, 5000, b"data");
-    for (at, headers) in [
-        (248, vec![(DESTINATION, 248)]),
-        (256, vec![(DESTINATION, 256)]),
-        (256, vec![(HOP_BY_HOP, 8), (DESTINATION, 248)]),
-        (256, vec![(AUTHENTICATION, 12), (AUTHENTICATION, 244)]),
+    for (protocol, payload) in upper_layers() {
+        for kind in EXTENSIONS {
+            let headers =
+                [vec![(DESTINATION, 8); 7], vec![(kind, 16 - 8 * usize::from(kind == FRAGMENT))]].concat();
+            bench.crosses(M, &chained(&headers, protocol, &payload));
+            bench.drops(M, &chained(&headers, 58, &[134, 0, 0, 0, 0, 0, 0, 0]), "icmp6_ra");
+        }
+    }
+}
+
+#[test]
+fn f216_nine_headers_are_too_many_whatever_the_ninth_and_what_follows() {
+    let mut bench = Config::c0().bench();
+    for (protocol, payload) in upper_layers() {
+        for kind in EXTENSIONS {
+            let headers =
+                [vec![(DESTINATION, 8); 8], vec![(kind, 16 - 8 * usize::from(kind == FRAGMENT))]].concat();
+            bench.drops(M, &chained(&headers, protocol, &payload), "v6_hdrchain");
+        }
+    }
+}
+
+#[test]
+fn f216_a_later_fragment_crosses_as_the_eighth_header_and_not_as_the_ninth() {
+    let mut bench = Config::c0().bench();
+    let later = fragment(58, 4, false, &[134; 24]);
+    for before in 1..=7 {
+        bench.crosses(M, &chained(&vec![(DESTINATION, 8); before], FRAGMENT, &later));
+    }
+    for before in 8..=9 {
+        bench.drops(M, &chained(&vec![(DESTINATION, 8); before], FRAGMENT, &later), "v6_hdrchain");
+    }
+}
+
+#[test]
+fn f216_a_later_fragment_to_a_group_never_crosses() {
+    let mut bench = Config::c0().bench();
+    let later = fragment(58, 4, false, &[134; 24]);
+    for (before, reason) in [(7, "v6_mcast_fragment"), (8, "v6_hdrchain")] {
+        let (next, payload) = chain(&vec![(DESTINATION, 8); before], FRAGMENT, &later);
+        bench.drops(M, &to_b(&ipv6(FAR.0, "ff02::1", next, 64, &payload)), reason);
+    }
+}
+
+#[test]
+fn f216_an_upper_layer_begins_within_256_bytes_of_the_ipv6_header() {
+    let mut bench = Config::c0().bench();
+    for headers in [
+        vec![(DESTINATION, 208)],
+        vec![(DESTINATION, 216)],
+        vec![(HOP_BY_HOP, 8), (DESTINATION, 208)],
+        vec![(AUTHENTICATION, 12), (AUTHENTICATION, 204)],
+        vec![(DESTINATION, 208), (FRAGMENT, 8)],
     ] {
-        assert_eq!(headers.iter().map(|(_, len)| len).sum::<usize>(), at);
-        bench.crosses(M, &chained(&headers, UDP, &data));
+        for (protocol, payload) in upper_layers() {
+            bench.crosses(M, &chained(&headers, protocol, &payload));
+        }
         bench.drops(M, &chained(&headers, 58, &[134, 0, 0, 0, 0, 0, 0, 0]), "icmp6_ra");
     }
+}
+
+#[test]
+fn f216_beyond_256_bytes_every_upper_layer_is_out_of_reach() {
+    let mut bench = Config::c0().bench();
     for headers in [
-        vec![(DESTINATION, 264)],
-        vec![(DESTINATION, 256), (DESTINATION, 8)],
-        vec![(DESTINATION, 248), (AUTHENTICATION, 12)], // 260: the next after 256 that a header can end at
+        vec![(DESTINATION, 208), (AUTHENTICATION, 12)], // 260: the next after 256 that a header can end at
+        vec![(DESTINATION, 224)],
+        vec![(DESTINATION, 216), (DESTINATION, 8)],
+        vec![(DESTINATION, 216), (FRAGMENT, 8)],
+        vec![(DESTINATION, 256)],
         vec![(DESTINATION, 1024)],
     ] {
-        bench.drops(M, &chained(&headers, UDP, &data), "v6_hdrchain");
+        for (protocol, payload) in upper_layers() {
+            bench.drops(M, &chained(&headers, protocol, &payload), "v6_hdrchain");
+        }
         bench.drops(M, &chained(&headers, 58, &[134, 0, 0, 0, 0, 0, 0, 0]), "v6_hdrchain");
+    }
+}
+
+#[test]
+fn f216_a_later_fragment_among_eight_headers_crosses_beyond_256_bytes() {
+    let mut bench = Config::c0().bench();
+    let later = fragment(58, 4, false, &[134; 24]);
+    for length in [208, 216, 1024] {
+        bench.crosses(M, &chained(&[(DESTINATION, length)], FRAGMENT, &later));
     }
 }
 
@@ -272,6 +346,28 @@ fn f148_dhcp6_of_the_exchange() {
         bench.crosses(M, &to_b(&ipv6(from, to, 6, 64, &udp(546, 547, b"these are not UDP ports"))));
     }
     bench.crosses(M, &far(UDP, &udp(547, 547, b"relayed between other networks")));
+}
+
+#[test]
+fn f215_dhcp6_of_link_local_addresses() {
+    let mut bench = Config::c0().bench();
+    for (sport, dport) in [(546, 547), (547, 546), (547, 547), (4000, 547), (546, 4000)] {
+        let datagram = udp(sport, dport, b"x");
+        bench.drops(M, &to_b(&ipv6("fe80::a", "fe80::b", UDP, 64, &datagram)), "dhcp");
+        let (next, payload) = chain(&[(DESTINATION, 8)], UDP, &datagram);
+        bench.drops(M, &to_b(&ipv6("fe80::a", "fe80::b", next, 64, &payload)), "dhcp");
+        // one such address is enough: no router forwards it (RFC 4291 section 2.5.6)
+        bench.drops(M, &to_b(&ipv6("febf::a", FAR.1, UDP, 64, &datagram)), "dhcp");
+        bench.drops(M, &to_b(&ipv6(FAR.0, "fe80::b", UDP, 64, &datagram)), "dhcp");
+    }
+}
+
+#[test]
+fn f215_other_datagrams_between_link_local_addresses_cross() {
+    let mut bench = Config::c0().bench();
+    bench.crosses(M, &to_b(&ipv6("fe80::a", "fe80::b", UDP, 64, &udp(545, 548, b"x"))));
+    bench.crosses(M, &to_b(&ipv6("fe80::a", "fe80::b", 6, 64, &udp(546, 547, b"these are not UDP ports"))));
+    bench.crosses(M, &to_b(&ipv6("fec0::a", "fec0::b", UDP, 64, &udp(546, 547, b"site-local"))));
 }
 
 #[test]

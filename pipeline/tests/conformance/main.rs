@@ -10,6 +10,7 @@ mod answers;
 mod anycast;
 mod arp;
 mod bursts;
+mod captures;
 mod drain;
 mod fast_path;
 mod fragment;

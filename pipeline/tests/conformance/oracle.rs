@@ -205,6 +205,9 @@ impl World {
         ensure(to_group || from != [0; 16], "unicast from ::")?;
         ensure(to_group || dst[0] & 1 == 0, "unicast IPv6 to a group MAC")?;
         let end = upper(packet[6], &packet[40..40 + len], 0)?;
+        if let Some((_, message, true)) = end {
+            ensure(40 + len - message.len() <= 256, "header chain beyond 256 bytes")?;
+        }
         let Some((next, message, behind)) = end else {
             return ensure(!to_group, "later fragment to a group");
         };
@@ -333,6 +336,7 @@ fn v4(packet: &[u8]) -> Check<()> {
     let ip = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
     let (from, to, broadcast) = (ip(12), ip(16), Ipv4Addr::new(202, 7, 1, 255));
     ensure(!to.is_multicast() && !to.is_broadcast() && to != broadcast, "IPv4 to many")?;
+    ensure(!matches!(to.octets()[0], 0 | 127 | 240..), "IPv4 martian destination")?;
     let impossible =
         from.octets()[0] == 0 || from.is_loopback() || from.octets()[0] >= 224 || from == broadcast;
     ensure(!impossible, "IPv4 martian source")?;
@@ -357,10 +361,10 @@ fn upper(next: u8, bytes: &[u8], count: usize) -> Check<Option<(u8, &[u8], bool)
         _ => return Ok(Some((next, bytes, count > 0))),
     };
     ensure(bytes.len() >= 8, "a header cut short")?;
+    ensure(count < 8, "nine headers")?;
     if next == 44 && word(bytes, 2) >> 3 > 0 {
         return Ok(None);
     }
-    ensure(count < 8, "nine headers")?;
     ensure(bytes.len() >= len, "header chain past the end")?;
     upper(bytes[0], &bytes[len..], count + 1)
 }

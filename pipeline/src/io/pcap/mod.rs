@@ -1,6 +1,6 @@
 //! Captures: files of frames with the moments at which they were seen, for replay.
 //!
-//! Read are pcap and pcapng of link type Ethernet; written is pcap with nanoseconds. Files are streamed, a record at a
+//! Read are pcap and pcapng of link type Ethernet; written is pcap or pcapng, with nanoseconds. Files are streamed, a record at a
 //! time, and a hostile one costs no more memory than a well-formed one.
 //!
 //! The formats are read here and not by a crate because none of those looked at reads all captures exactly: pcap-file 2.0

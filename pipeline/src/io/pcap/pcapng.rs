@@ -1,8 +1,8 @@
-//! Reading pcapng: blocks, interfaces and their clocks.
+//! pcapng: blocks, interfaces and their clocks, read; and the header of a file that is written.
 
 use std::io::Read;
 
-use super::captured::{Captured, Error};
+use super::captured::{Captured, ETHERNET, Error, MAX_FRAME};
 use super::input::{Input, Order};
 use crate::base::time::Time;
 
@@ -12,7 +12,7 @@ pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
+pub(super) const ENHANCED_PACKET: u32 = 6;
 
 /// Options of an interface.
 const END: u16 = 0;
@@ -22,6 +22,19 @@ const TSOFFSET: u16 = 14;
 
 /// More interfaces in a section than any capture has; a hostile one could describe them without end.
 const MAX_INTERFACES: usize = 1 << 16;
+
+/// A section of unknown length and its only interface, whose stamps are nanoseconds: the words of a little-endian file.
+pub(super) fn nanosecond_header() -> [u32; 15] {
+    let option = u32::from(TSRESOL) | 1 << 16; // its code, and the length of its value
+    let section = u32::from_le_bytes(SECTION_HEADER);
+    let (version, unknown) = (1, u32::MAX); // 1.0, as two halves
+    #[rustfmt::skip]
+    let words = [
+        section, 28, 0x1a2b_3c4d, version, unknown, unknown, 28,
+        INTERFACE, 32, ETHERNET, MAX_FRAME, option, 9, END as u32, 32,
+    ];
+    words
+}
 
 /// What holds from one Section Header Block to the next.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ pub struct Reader<R: Read = File> {
 
 #[derive(Debug)]
 enum Format {
-    Pcap { nanos_per_tick: u64 },
+    Pcap { nanos_per_tick: u64, minor: u16 },
     Pcapng(Section),
 }
 
@@ -58,8 +58,9 @@ impl<R: Read> Reader<R> {
             _ => return Err(Error::NotACapture { path: input.path().to_owned() }),
         };
         input.order = order;
-        if (input.u16()?, input.u16()?) != (2, 4) {
-            return Err(input.malformed("another version than pcap 2.4"));
+        let (major, minor) = (input.u16()?, input.u16()?);
+        if major != 2 || !(1..=4).contains(&minor) {
+            return Err(input.malformed("another version than pcap 2.1 to 2.4"));
         }
         // Time zone and accuracy, which all writers leave 0, and the snaplen, which many get wrong.
         input.array::<12>()?;
@@ -67,7 +68,7 @@ impl<R: Read> Reader<R> {
         // The upper bits: FCS length in units of 16 bits, and (bit 26) whether it is known.
         let fcs = link & 1 << 26 != 0 && link >> 28 != 0;
         input.expect_ethernet(link & 0x03ff_ffff, fcs)?;
-        Ok(Reader { input, format: Format::Pcap { nanos_per_tick }, ended: false })
+        Ok(Reader { input, format: Format::Pcap { nanos_per_tick, minor }, ended: false })
     }
 
     /// The file.
@@ -78,7 +79,7 @@ impl<R: Read> Reader<R> {
     fn read(&mut self) -> Result<Option<Captured>, Error> {
         self.input.next_record();
         match &mut self.format {
-            Format::Pcap { nanos_per_tick } => pcap_record(&mut self.input, *nanos_per_tick),
+            Format::Pcap { nanos_per_tick, minor } => pcap_record(&mut self.input, *nanos_per_tick, *minor),
             Format::Pcapng(section) => section.record(&mut self.input),
         }
     }
@@ -97,15 +98,22 @@ impl<R: Read> Iterator for Reader<R> {
     }
 }
 
-/// The next record of a pcap file.
-fn pcap_record<R: Read>(input: &mut Input<R>, nanos_per_tick: u64) -> Result<Option<Captured>, Error> {
+/// The next record of a pcap file of version 2.`minor`.
+fn pcap_record<R: Read>(
+    input: &mut Input<R>,
+    nanos_per_tick: u64,
+    minor: u16,
+) -> Result<Option<Captured>, Error> {
     let Some(seconds) = input.array_or_end()? else {
         return Ok(None);
     };
     let seconds = u64::from(input.order.u32(seconds));
     let ticks = u64::from(input.u32()?);
-    let captured_len = input.u32()?;
-    let original_len = input.u32()?;
+    let (first, second) = (input.u32()?, input.u32()?);
+    // Up to 2.2 the original length came first, and writers of 2.3 disagreed: then the smaller is the captured one, as it is to
+    // libpcap.
+    let swapped = minor < 3 || (minor == 3 && first > second);
+    let (captured_len, original_len) = if swapped { (second, first) } else { (first, second) };
     let frame = input.frame(captured_len)?;
     // Both are 32 bits wide, so that the sum cannot overflow.
     let time = Time::from_nanos(seconds * 1_000_000_000 + ticks * nanos_per_tick);

@@ -135,6 +135,59 @@ fn pcap_is_read_in_both_orders_and_both_resolutions() {
     }
 }
 
+/// A capture of version 2.`minor` with a record of two frames' lengths in this order.
+fn old(big: bool, minor: u16, lengths: [u32; 2], frame: &[u8]) -> Vec<u8> {
+    let start = Capture { big, bytes: Vec::new() }.words(&[MICROS]).halves(&[2, minor]);
+    start.words(&[0, 0, 65535, 1]).words(&[1, 0]).words(&lengths).raw(frame).bytes
+}
+
+#[test]
+fn f213_pcap_of_every_minor_version_is_read_in_both_orders() {
+    let front = [Captured { original_len: 60, ..captured(1_000_000_000, &ARP[..14]) }];
+    for big in [false, true] {
+        for minor in [1, 2] {
+            assert_eq!(read_whole(&old(big, minor, [60, 14], &ARP[..14])), front);
+        }
+        for lengths in [[14, 60], [60, 14]] {
+            assert_eq!(read_whole(&old(big, 3, lengths, &ARP[..14])), front);
+        }
+        assert_eq!(read_whole(&old(big, 4, [14, 60], &ARP[..14])), front);
+        for minor in 1..=4 {
+            assert_eq!(
+                read_whole(&old(big, minor, [14, 14], &ARP[..14])),
+                [captured(1_000_000_000, &ARP[..14])]
+            );
+        }
+    }
+}
+
+#[test]
+fn f213_other_versions_of_pcap_are_refused() {
+    for minor in [0, 5, 0x400] {
+        let said = error(&old(false, minor, [14, 14], &ARP[..14]));
+        assert_eq!(said, "a.pcap: record 0: another version than pcap 2.1 to 2.4");
+    }
+}
+
+#[test]
+fn f213_a_file_called_pcapng_holds_all_times_of_the_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let frames = [captured(0, ARP), captured(1 << 62, ODD), captured(u64::MAX, &ARP[..14]), captured(5, &[])];
+    for name in ["a.pcapng", "a.PCAPNG"] {
+        let path = dir.path().join(name);
+        let mut writer = Writer::create(&path).unwrap();
+        for Captured { time, frame, .. } in &frames {
+            writer.write(*time, frame).unwrap();
+        }
+        writer.finish().unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(read_whole(&bytes), frames);
+        let start = Capture::pcapng(false).interface(MAX_FRAME, &[(9, &[9]), (0, &[])]);
+        let expected = frames.iter().fold(start, |it, of| it.enhanced(0, of.time.as_nanos(), &of.frame));
+        assert_eq!(bytes, expected.bytes);
+    }
+}
+
 #[test]
 fn pcap_bytes_as_tcpdump_writes_them_are_read() {
     let bytes = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\
@@ -364,7 +417,10 @@ fn what_the_format_cannot_hold_is_not_written() {
     let last = u64::from(u32::MAX) * 1_000_000_000 + 999_999_999;
     writer.write(Time::from_nanos(last), &[0; MAX_FRAME as usize]).unwrap();
     let late = writer.write(Time::from_nanos(last + 1), ARP).unwrap_err();
-    assert_eq!(late.to_string(), "/dev/null: cannot be written: a time after 2106");
+    assert_eq!(
+        late.to_string(),
+        "/dev/null: cannot be written: a time after 2106, which pcap cannot tell: give the file the suffix .pcapng"
+    );
     let long = writer.write(Time::ZERO, &[0; MAX_FRAME as usize + 1]).unwrap_err();
     assert_eq!(long.to_string(), "/dev/null: cannot be written: a frame longer than 256 KiB");
 }

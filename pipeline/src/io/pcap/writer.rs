@@ -1,4 +1,4 @@
-//! Writing pcap.
+//! Writing pcap, and pcapng where the file's name ends so.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,13 +6,22 @@ use std::path::{Path, PathBuf};
 
 use super::captured::{ETHERNET, Error, MAX_FRAME};
 use super::magic::NANOS;
+use super::pcapng;
 use crate::base::time::Time;
 
-/// Writes frames to a pcap file with nanosecond stamps, so that whatever [`super::Reader`] reads keeps its time.
+/// Writes frames to a file with nanosecond stamps, so that whatever [`super::Reader`] reads keeps its time: pcapng where the
+/// file's name ends in `.pcapng`, or else pcap.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Pcap,
+    Pcapng,
 }
 
 impl Writer {
@@ -26,9 +35,16 @@ impl Writer {
             Ok(file) => BufWriter::new(file),
             Err(source) => return Err(Error::Io { path, source }),
         };
-        let mut writer = Writer { path, file };
-        let version = 2 | 4 << 16; // major 2, minor 4, as two little-endian halves
-        writer.put(&[NANOS, version, 0, 0, MAX_FRAME, ETHERNET], &[])?;
+        let pcapng = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("pcapng"));
+        let format = if pcapng { Format::Pcapng } else { Format::Pcap };
+        let mut writer = Writer { path, file, format };
+        match format {
+            Format::Pcap => {
+                let version = 2 | 4 << 16; // major 2, minor 4, as two little-endian halves
+                writer.put(&[NANOS, version, 0, 0, MAX_FRAME, ETHERNET], &[])?;
+            }
+            Format::Pcapng => writer.put(&pcapng::nanosecond_header(), &[])?,
+        }
         Ok(writer)
     }
 
@@ -37,18 +53,30 @@ impl Writer {
         &self.path
     }
 
-    /// Appends a whole frame that was seen at `time`, which the format can hold from 1970 to 2106.
+    /// Appends a whole frame that was seen at `time`: pcap can tell times up to 2106, pcapng all.
     ///
     /// # Errors
-    /// The file cannot be written, the time is after 2106, or the frame has more than [`MAX_FRAME`] bytes.
+    /// The file cannot be written, the time is after 2106 and the file pcap, or the frame has more than [`MAX_FRAME`] bytes.
     pub fn write(&mut self, time: Time, frame: &[u8]) -> Result<(), Error> {
         let unwritable = |what| Error::Unwritable { path: self.path.clone(), what };
-        let seconds = u32::try_from(time.as_nanos() / 1_000_000_000);
-        let seconds = seconds.map_err(|_| unwritable("a time after 2106"))?;
-        let nanos = (time.as_nanos() % 1_000_000_000) as u32;
         let len = u32::try_from(frame.len()).ok().filter(|&len| len <= MAX_FRAME);
         let len = len.ok_or_else(|| unwritable("a frame longer than 256 KiB"))?;
-        self.put(&[seconds, nanos, len, len], frame)
+        let nanos = time.as_nanos();
+        match self.format {
+            Format::Pcap => {
+                let seconds = u32::try_from(nanos / 1_000_000_000);
+                let late = "a time after 2106, which pcap cannot tell: give the file the suffix .pcapng";
+                let seconds = seconds.map_err(|_| unwritable(late))?;
+                self.put(&[seconds, (nanos % 1_000_000_000) as u32, len, len], frame)
+            }
+            Format::Pcapng => {
+                let length = 32 + len.next_multiple_of(4);
+                let (high, low) = ((nanos >> 32) as u32, nanos as u32);
+                self.put(&[pcapng::ENHANCED_PACKET, length, 0, high, low, len, len], frame)?;
+                self.put(&[], &[0; 3][..frame.len().wrapping_neg() % 4])?;
+                self.put(&[length], &[])
+            }
+        }
     }
 
     /// Writes out what is still buffered. Without it, the last errors go unseen.

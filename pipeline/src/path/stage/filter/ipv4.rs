@@ -51,7 +51,7 @@ fn addresses(bridge: &BridgePlan, ip: &Ipv4<'_>) -> Result<(), Reason> {
     if src != Scope::Host || bridge.edges.is_network(ip.src) || bridge.edges.is_broadcast(ip.src) {
         return Err(Reason::V4MartianSrc);
     }
-    if dst == Scope::Local {
+    if dst != Scope::Host {
         return Err(Reason::V4MartianDst);
     }
     Ok(())

@@ -46,7 +46,7 @@ pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> R
         return Ok(Packet { frame: *frame, len, kind: icmp6(frame, ip, upper, context)? });
     } else if !unicast {
         return Err(Reason::L3Multicast);
-    } else if upper.protocol == UDP && is_own_dhcp(bridge, &ip, &upper) {
+    } else if upper.protocol == UDP && is_link_dhcp(bridge, &ip, &upper) {
         return Err(Reason::Dhcp);
     } else if upper.protocol == TCP && bridge.rules.drain {
         drain(bridge.is_peering6(ip.src) && bridge.is_peering6(ip.dst), upper.payload)?;
@@ -86,9 +86,10 @@ fn martian(ip: &Ipv6<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Between the exchange's own addresses nothing is configured by DHCP (docs/spec E).
-fn is_own_dhcp(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
-    is_dhcp6(upper.payload) && (bridge.is_peering6(ip.src) || bridge.is_peering6(ip.dst))
+/// Between addresses of this link, the exchange's or link-local, nothing is configured by DHCP (docs/spec E).
+fn is_link_dhcp(bridge: &BridgePlan, ip: &Ipv6<'_>, upper: &Upper<'_>) -> bool {
+    let on_link = |address: Ipv6Addr| bridge.is_peering6(address) || address.is_unicast_link_local();
+    is_dhcp6(upper.payload) && (on_link(ip.src) || on_link(ip.dst))
 }
 
 /// docs/spec E: neighbour discovery is validated, what else is of link scope is dropped, and the rest passes between hosts.

@@ -147,10 +147,12 @@ impl ControlPlane {
         }
     }
 
-    /// A side's link came up: whatever is there now may have our addresses (RFC 5227 §2.1).
-    pub fn link_up(&mut self) {
-        for bridge in &mut self.bridges {
-            bridge.own_addresses.restart();
+    /// A port's link came up: whatever is there now may have the addresses of the bridges with a side on it (RFC 5227 §2.1).
+    pub fn link_up(&mut self, plan: &Plan, port: usize) {
+        for (state, bridge) in self.bridges.iter_mut().zip(&plan.bridges) {
+            if bridge.rules.sides.iter().any(|side| side.port == port) {
+                state.own_addresses.restart();
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rules::{Mac, Resolution};
 
 use super::proxy::{ProxyLookup, lookup};
-use super::reply::{Answer, conflict, may_answer, replied};
+use super::reply::{Answer, conflict, may_answer, replied, wanted};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, REQUEST};
 use crate::frame::build;
@@ -54,7 +54,7 @@ pub(super) fn answer(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_
 fn own(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
     if !frame.bridge.tables.hold.has(OwnAddress::V4) {
         if arp.op == REQUEST && arp.spa.is_unspecified() {
-            context.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
+            wanted(OwnAddress::V4, true, context); // it looks as we do (RFC 5227 §2.1.1)
         }
         return Err(Reason::ToUsNotOurs);
     }

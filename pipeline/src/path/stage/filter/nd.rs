@@ -135,7 +135,7 @@ fn advertisement(frame: &Frame<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Re
 
 /// A message whose options are still to be read.
 fn message(header: &Neighbour<'_>, solicits: bool) -> Nd {
-    Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None, nonce: None }
+    Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None }
 }
 
 /// A member's address is its alone, and whose frame it is decides, not which MAC is inside (docs/spec C.4, row F197).

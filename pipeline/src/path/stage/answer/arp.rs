@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rules::{Mac, Resolution};
 
-use super::proxy::{ProxyLookup, lookup};
+use super::proxy::{ProxyLookup, lookup, searches};
 use super::reply::{Answer, conflict, may_answer, replied, wanted};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, REQUEST};
@@ -36,6 +36,7 @@ pub(super) fn answer(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // the owner hears the probe itself, and so does a second owner across the bridge
         ProxyLookup::SameSide if probe => Ok(Answer::Pass),
+        ProxyLookup::SameSide if searches(frame, IpAddr::V4(arp.tpa)) => Ok(Answer::Pass),
         ProxyLookup::SameSide => Err(Reason::ArpSameSide),
         ProxyLookup::Across(owner) if probe && !owner.sure => Ok(Answer::Pass),
         ProxyLookup::Across(owner) => {

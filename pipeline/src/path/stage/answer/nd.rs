@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rules::Resolution;
 
-use super::proxy::{ProxyLookup, lookup};
+use super::proxy::{ProxyLookup, lookup, searches};
 use super::reply::{Answer, conflict, may_answer, replied, wanted};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::build::{self, Advertisement};
@@ -53,6 +53,7 @@ pub(super) fn answer(
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // never suppressed: the owner, wherever it is, must see that somebody wants its address
         ProxyLookup::SameSide if dad => Ok(Answer::Pass),
+        ProxyLookup::SameSide if searches(frame, IpAddr::V6(nd.target)) => Ok(Answer::Pass),
         ProxyLookup::SameSide => Err(Reason::NdSameSide),
         // RFC 4862 §5.4.4: any answer kills the address, so one on stale knowledge would kill a router
         ProxyLookup::Across(owner) if dad && !owner.sure => Ok(Answer::Pass),

@@ -21,6 +21,7 @@ crate::base::reason::table! {
         NdSpoof "nd_spoof" "neighbour discovery claims a member's address for this MAC";
         RaSeen "ra_seen" "a router advertisement: this station offers itself as default router";
         RedirectSeen "redirect_seen" "an ICMPv6 redirect";
+        DadForMember "dad_for_member" "this station, not the owner, looks for duplicates of a member's address: it is about to use it";
         IpConflict "ip_conflict" "a second MAC claims an address: answers for it stop until one of them has been alone for a minute";
         IpConflictOwn "ip_conflict_own" "this station claims an address of the bridge's own";
         ProbeReflected "probe_reflected" "our own loop probe came back on the side that it was sent on: something reflects";

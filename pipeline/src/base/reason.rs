@@ -160,7 +160,6 @@ reasons! {
     Answer {
         ToUsNotOurs "to_us_not_ours" "for the bridge itself, which routes nothing and has no such service or address";
         IpConflictOwn "ip_conflict_own" "somebody else claims an address of the bridge's own";
-        OwnProbe "own_probe" "our own duplicate address detection came back: a loop";
         AnswerLimit "answer_limit" "for the bridge itself, over the side's limit of replies";
         ArpSameSide "arp_same_side" "ARP request whose target hears it itself: not sent across";
         NdSameSide "nd_same_side" "neighbour solicitation whose target hears it itself: not sent across";

@@ -26,6 +26,8 @@ const DEFEND: Duration = Duration::from_secs(10);
 const DETECT: Duration = Duration::from_secs(1);
 /// How often duplicates are looked for (PROBE_NUM, RFC 5227 §1.1).
 const DETECTIONS: u32 = 3;
+/// After a duplicate was found until it is looked for again: one claim, true or not, must not cost an address for good (row F207).
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Of one bridge.
 #[derive(Debug, Default)]
@@ -42,8 +44,8 @@ enum Detection {
     Looking(u32, Time),
     /// Ours.
     Ours,
-    /// Somebody else's.
-    Duplicate,
+    /// Somebody else's, as it was at this time.
+    Duplicate(Time),
 }
 
 fn own_address6(bridge: &BridgePlan, address: OwnAddress) -> Option<Ipv6Addr> {
@@ -66,7 +68,7 @@ impl OwnAddresses {
     pub(super) fn claimed(&mut self, bridge: &BridgePlan, claim: &Claim, effects: &mut Effects) {
         let Claim { time, at, port, mac, .. } = *claim;
         if let Some((_, detection @ Detection::Looking(..))) = self.detection.get_mut(&claim.address) {
-            *detection = Detection::Duplicate;
+            *detection = Detection::Duplicate(time);
             effects.event(Event { time, port, at: Some(at), kind: EventKind::OwnDuplicate, mac });
             return;
         }
@@ -89,7 +91,8 @@ impl OwnAddresses {
         effects.send.push(LocalFrame { at, kind: LocalKind::Reply, bytes });
     }
 
-    /// Looks for duplicates of our own addresses before using them, silent meanwhile; for good where there is one.
+    /// Looks for duplicates of our own addresses before using them, silent meanwhile; where there is one, looks again a minute
+    /// later.
     pub(super) fn tick(
         &mut self,
         id: BridgeId,
@@ -111,6 +114,9 @@ impl OwnAddresses {
                 *known = fresh;
             }
             let (_, state) = known;
+            if matches!(state, Detection::Duplicate(found) if now.since(*found) >= AGAIN) {
+                *state = Detection::Looking(DETECTIONS, now);
+            }
             bridge.tables.hold.silence(address, *state != Detection::Ours);
             let Detection::Looking(left, due) = *state else { continue };
             if now < due {
@@ -133,9 +139,7 @@ impl OwnAddresses {
                     (Some(v4), _) if left == 0 => build::arp_announcement(&mut bytes, mac, v4, None),
                     (Some(v4), _) => build::arp_probe(&mut bytes, mac, v4),
                     (None, Some(v6)) if left > 0 => {
-                        let nonce = nonces.draw(mac);
-                        bridge.tables.hold.detect(nonce);
-                        build::dad(&mut bytes, mac, v6, nonce);
+                        build::dad(&mut bytes, mac, v6, nonces.draw(mac));
                     }
                     _ => continue,
                 }

@@ -40,17 +40,15 @@ impl Loops {
     /// A frame of our own came back. Only a probe of the last two intervals counts: whoever replays an older one proves
     /// nothing.
     pub(super) fn returned(&mut self, bridge: &BridgePlan, probe: &ReturnedProbe, effects: &mut Effects) {
-        let detection = bridge.tables.hold.detects(probe.nonce);
         let ours = self.sent[probe.sent.index()].contains(&probe.nonce);
         let mac = bridge.own(probe.sent);
         let kind = match (ours, probe.sent == probe.at.side) {
-            // our own duplicate address detection, come back: a loop and no duplicate (RFC 7527 §4.2)
-            _ if detection => EventKind::LoopSuspected,
             (true, true) => EventKind::ProbeReflected,
             (true, false) => {
                 self.crossed = true;
                 EventKind::LoopSuspected
             }
+            // our own duplicate address detection too: a reflection or a loop, and no duplicate (RFC 7527 §4.2)
             (false, true) => EventKind::Reflected,
             (false, false) => EventKind::LoopSuspected,
         };

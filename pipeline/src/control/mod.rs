@@ -3,6 +3,7 @@
 //! One thread does it all, in the order in which things come in; two more only wait, for signals and for connections.
 
 mod alarms;
+mod ask;
 mod dad;
 pub mod effects;
 mod hardware;
@@ -26,10 +27,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rules::{Checked, Rules};
+use rules::Checked;
 use tracing::{info, warn};
 
 use crate::observe::report::Report;
+use crate::plan::Plan;
 use crate::table::fdb::Sweep;
 use alarms::Alarms;
 use effects::Effects;
@@ -159,21 +161,23 @@ impl Control {
             macs.sweep(now, &bridge.rules.macs, sweep, macs.slots().div_ceil(SWEEP_TICKS));
         }
         if ticks.is_multiple_of(LINK_TICKS) {
-            self.look_at_links(&plan.rules);
+            self.look_at_links(&plan);
         }
         Ok(())
     }
 
-    fn look_at_links(&mut self, rules: &Rules) {
+    fn look_at_links(&mut self, plan: &Plan) {
         let links = self.running.hardware.links();
         self.links.resize(links.len(), None);
-        for ((port, up), before) in rules.ports.iter().zip(links).zip(&mut self.links) {
+        for (index, ((port, up), before)) in
+            plan.rules.ports.iter().zip(links).zip(&mut self.links).enumerate()
+        {
             match (up, *before == Some(up)) {
                 (_, true) => {}
                 (true, _) => {
                     info!(port = port.name, "link is up");
                     if before.is_some() {
-                        self.running.plane.link_up();
+                        self.running.plane.link_up(plan, index);
                     }
                 }
                 (false, _) => {

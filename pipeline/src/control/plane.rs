@@ -6,17 +6,21 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rules::{Mac, Side};
+
+use super::ask::ask;
 use super::dad::OwnAddresses;
 use super::effects::{Effects, OperatorEvent};
 use super::loops::Loops;
 use super::nonces::Nonces;
-use crate::base::BridgeId;
 use crate::base::time::Time;
+use crate::base::{At, BridgeId};
 use crate::path::control_queue::ControlMsg;
 use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
+use crate::plan::bridge::BridgePlan;
 use crate::table::Tables;
-use crate::table::neighbour::{Change, Writer};
+use crate::table::neighbour::{Binding, Change, Writer};
 
 /// How often neighbours that were not heard are swept out.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -47,10 +51,10 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn new(tables: &Arc<Tables>) -> Bridge {
+    fn new(tables: &Arc<Tables>, asks: bool) -> Bridge {
         Bridge {
             tables: Arc::clone(tables),
-            neighbours: Writer::default(),
+            neighbours: Writer::new(asks),
             own_addresses: OwnAddresses::default(),
             loops: Loops::default(),
         }
@@ -78,11 +82,12 @@ impl ControlPlane {
     fn follow(&mut self, plan: &Plan) {
         for (state, bridge) in self.bridges.iter_mut().zip(&plan.bridges) {
             if !Arc::ptr_eq(&state.tables, &bridge.tables) {
-                *state = Bridge::new(&bridge.tables);
+                *state = Bridge::new(&bridge.tables, self.active);
             }
         }
         let known = self.bridges.len();
-        self.bridges.extend(plan.bridges.iter().skip(known).map(|bridge| Bridge::new(&bridge.tables)));
+        let new = plan.bridges.iter().skip(known).map(|bridge| Bridge::new(&bridge.tables, self.active));
+        self.bridges.extend(new);
     }
 
     /// Takes in a worker's message.
@@ -97,8 +102,16 @@ impl ControlPlane {
                 let bridge = plan.bridge(*id);
                 let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
                 let writer = &mut self.bridges[id.index()].neighbours;
-                if writer.learn(table, rules, binding) == Change::Conflict {
-                    effects.event(*conflict);
+                let owner = match writer.learn(table, rules, binding) {
+                    Change::Conflict(owner) => {
+                        effects.event(*conflict);
+                        owner
+                    }
+                    Change::Ask(owner) => owner,
+                    Change::None | Change::Full => return,
+                };
+                if self.active {
+                    ask_owner(*id, bridge, owner, binding, effects);
                 }
             }
             ControlMsg::Anycast(now, id, address, why) => self.anycast(*now, *id, *address, *why, effects),
@@ -138,6 +151,7 @@ impl ControlPlane {
         let bridges = self.bridges.iter_mut().zip(&plan.bridges).zip(BridgeId::all(plan.bridges.len()));
         for ((state, bridge), id) in bridges {
             if sweep {
+                state.neighbours.settle(&bridge.tables.neighbours, &bridge.rules.neighbours, now);
                 state.neighbours.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age);
             }
             if self.active && !bridge.removed {
@@ -147,10 +161,20 @@ impl ControlPlane {
         }
     }
 
-    /// A side's link came up: whatever is there now may have our addresses (RFC 5227 §2.1).
-    pub fn link_up(&mut self) {
-        for bridge in &mut self.bridges {
-            bridge.own_addresses.restart();
+    /// A port's link came up: whatever is there now may have the addresses of the bridges with a side on it (RFC 5227 §2.1).
+    pub fn link_up(&mut self, plan: &Plan, port: usize) {
+        for (state, bridge) in self.bridges.iter_mut().zip(&plan.bridges) {
+            if bridge.rules.sides.iter().any(|side| side.port == port) {
+                state.own_addresses.restart();
+            }
         }
+    }
+}
+
+/// Asks an address's owner where it is known; on both sides where it is not.
+fn ask_owner(id: BridgeId, bridge: &BridgePlan, owner: Mac, claim: &Binding, effects: &mut Effects) {
+    let place = bridge.side_of(owner, claim.time);
+    for side in Side::BOTH.into_iter().filter(|side| place.is_none_or(|place| place == *side)) {
+        ask(At { bridge: id, side }, bridge, owner, claim.address, effects);
     }
 }

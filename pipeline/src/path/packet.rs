@@ -12,7 +12,6 @@ use crate::frame::ether::Ether;
 use crate::frame::icmp6::NdOption;
 use crate::frame::ipv4::Ipv4;
 use crate::frame::ipv6::{Ipv6, Upper};
-use crate::frame::nonce::Nonce;
 use crate::plan::bridge::BridgePlan;
 
 /// A frame that has arrived: on which bridge and side, when, and its layer-2 header.
@@ -70,16 +69,13 @@ pub struct Nd {
     pub target: Ipv6Addr,
     /// The source's link-layer address in a solicitation, the target's in an advertisement.
     pub link: LinkAddress,
-    /// What tells one duplicate address detection from another (RFC 7527).
-    pub nonce: Option<Nonce>,
 }
 
 impl Nd {
     /// Takes in what one of its options says.
     pub fn take(&mut self, option: NdOption) {
-        match option {
-            NdOption::Link(mac) => self.link = self.link.and(mac),
-            NdOption::Nonce(nonce) => self.nonce = self.nonce.or(Some(nonce)),
+        if let NdOption::Link(mac) = option {
+            self.link = self.link.and(mac);
         }
     }
 }

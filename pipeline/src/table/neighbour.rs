@@ -1,6 +1,7 @@
 //! The neighbour table of one bridge (docs/spec C.4): which MAC an address belongs to, as its owner said in
 //! valid ARP or neighbour discovery. One writer, off the packet path; workers read an entry between two looks at its
-//! sequence number and never wait. Fixed memory, and never an entry from a request's target.
+//! sequence number and never wait. One word of an entry is theirs: when they last sent a request for it across. Fixed memory,
+//! and never an entry from a request's target.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,6 +17,13 @@ use crate::base::time::Time;
 pub const CONFIRMED: Duration = Duration::from_secs(30);
 /// So long one MAC alone must have spoken for a contested address before it is believed again (docs/spec C.4).
 const ALONE: Duration = Duration::from_secs(60);
+/// So long one that is not the owner must have been alone for the owner to be asked: the answer is there before [`ALONE`].
+const ASK: Duration = Duration::from_secs(58);
+/// An owner that was asked has this time to answer; after [`STALE`] its silence proves nothing any more.
+const ANSWER: Duration = Duration::from_secs(1);
+const STALE: Duration = Duration::from_secs(10);
+/// A request that was sent across is not followed by more of them for so long, unless within [`ANSWER`]: none came.
+const SEARCH: Duration = Duration::from_secs(60);
 /// What an owner says again within this time is not sent to the writer again: that spares the queue.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -77,20 +85,36 @@ struct Entry {
     /// MAC in the low 48 bits, flags above.
     owner: AtomicU64,
     confirmed: AtomicU64,
+    /// Even: when a worker last sent a request for the address across though its owner should have heard it. Odd: none has
+    /// since the address, its owner or its contest is what it is; the sequence number of that writing, so that no two such
+    /// words of an entry are the same, and who replaces the one that it has read replaces no later one.
+    searched: AtomicU64,
 }
 
 impl Entry {
     fn new() -> Entry {
         let zero = || AtomicU64::new(0);
-        Entry { sequence: zero(), address: [zero(), zero()], owner: zero(), confirmed: zero() }
+        Entry {
+            sequence: zero(),
+            address: [zero(), zero()],
+            owner: zero(),
+            confirmed: zero(),
+            searched: zero(),
+        }
     }
 
     /// The address and what is known of it; `None` where the entry is being written just now.
     fn read(&self) -> Option<(u128, Neighbour)> {
+        self.read_all().map(|(number, known, _)| (number, known))
+    }
+
+    /// [`Entry::read`], and `searched`.
+    fn read_all(&self) -> Option<(u128, Neighbour, u64)> {
         let before = self.sequence.load(Ordering::Acquire);
         let [high, low] = [0, 1].map(|half| self.address[half].load(Ordering::Relaxed));
         let owner = self.owner.load(Ordering::Relaxed);
         let confirmed = self.confirmed.load(Ordering::Relaxed);
+        let searched = self.searched.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         let same = before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before;
         same.then(|| {
@@ -101,7 +125,7 @@ impl Entry {
                 contested: owner & CONTESTED != 0,
                 confirmed: Time::from_nanos(confirmed),
             };
-            (u128::from(high) << 64 | u128::from(low), neighbour)
+            (u128::from(high) << 64 | u128::from(low), neighbour, searched)
         })
     }
 
@@ -110,12 +134,22 @@ impl Entry {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
         let flags =
             flag(known.router, ROUTER) | flag(known.overrides, OVERRIDES) | flag(known.contested, CONTESTED);
+        let (high, low, owner) = ((address >> 64) as u64, address as u64, known.mac.as_u64() | flags);
+        let differs = |word: &AtomicU64, new: u64| word.load(Ordering::Relaxed) ^ new;
+        let same = differs(&self.address[0], high) == 0
+            && differs(&self.address[1], low) == 0
+            && differs(&self.owner, owner) & !(ROUTER | OVERRIDES) == 0;
         let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        let writing = sequence.wrapping_add(1);
+        self.sequence.store(writing, Ordering::Relaxed);
         fence(Ordering::Release);
-        self.address[0].store((address >> 64) as u64, Ordering::Relaxed);
-        self.address[1].store(address as u64, Ordering::Relaxed);
-        self.owner.store(known.mac.as_u64() | flags, Ordering::Relaxed);
+        self.address[0].store(high, Ordering::Relaxed);
+        self.address[1].store(low, Ordering::Relaxed);
+        self.owner.store(owner, Ordering::Relaxed);
+        if !same {
+            // an exchange, as the workers': one comes after the other
+            self.searched.swap(writing, Ordering::Relaxed);
+        }
         self.confirmed.store(known.confirmed.as_nanos(), Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
@@ -190,6 +224,26 @@ impl NeighbourTable {
         self.find(number(address)).map(|(_, known)| known)
     }
 
+    /// Whether a request for an address that its owner should have heard is to cross nevertheless: what claimed it first need
+    /// not be its owner, which may be silent on the other side until somebody asks (row F218). It is where none crossed in the
+    /// last 60 s, which is noted, and for 1 s after that, as the answer may be on its way.
+    pub fn searches(&self, address: IpAddr, now: Time) -> bool {
+        let wanted = number(address);
+        let found = self.set(wanted).find_map(|slot| {
+            let entry = &self.entries[slot];
+            entry.read_all().filter(|(number, ..)| *number == wanted).map(|(.., searched)| (entry, searched))
+        });
+        let Some((entry, searched)) = found else { return true };
+        let age = now.since(Time::from_nanos(searched));
+        if searched & 1 == 0 && age < SEARCH {
+            return age < ANSWER;
+        }
+        // another worker notes the same just now, or the entry is no longer what was read: then the next request crosses too
+        let noted = now.as_nanos() & !1;
+        let _ = entry.searched.compare_exchange(searched, noted, Ordering::Relaxed, Ordering::Relaxed);
+        true
+    }
+
     /// The writer need not be told of this: it would change nothing.
     pub fn knows(&self, heard: &Binding) -> bool {
         self.get(heard.address).is_some_and(|known| {
@@ -222,8 +276,37 @@ pub enum Change {
     None,
     /// Not learned: the table, its set, or what one MAC may have is full.
     Full,
-    /// Another MAC claims a known address: the first such claim.
-    Conflict,
+    /// Another MAC claims a known address: the first such claim. Its owner, to be asked whether it is still there.
+    Conflict(Mac),
+    /// The owner is to be asked before the address goes to the one that claims it alone.
+    Ask(Mac),
+}
+
+/// An address that two MACs claim.
+#[derive(Debug, Clone, Copy)]
+struct Contest {
+    /// What was said last, by the one that has been alone.
+    said: Binding,
+    /// Since when it has.
+    since: Time,
+    /// When the owner was last asked in that time.
+    asked: Option<Time>,
+}
+
+impl Contest {
+    fn new(said: &Binding, asked: Option<Time>) -> Contest {
+        Contest { said: *said, since: said.time, asked }
+    }
+
+    /// It has been alone for a minute, and was still there at the end of it.
+    fn is_won(&self) -> bool {
+        self.said.time.since(self.since) >= ALONE
+    }
+
+    /// The owner was asked, has had its time, and said nothing: a word of it would have begun the contest anew.
+    fn is_owner_silent(&self, now: Time) -> bool {
+        self.asked.is_some_and(|asked| (ANSWER..=STALE).contains(&now.since(asked)))
+    }
 }
 
 /// The one writer of a table.
@@ -232,20 +315,26 @@ pub struct Writer {
     /// Entries of each MAC.
     owned: HashMap<Mac, u32>,
     entries: u32,
-    /// Contested addresses: who spoke last, and since when alone.
-    contests: HashMap<u128, (Mac, Time)>,
+    contests: HashMap<u128, Contest>,
+    /// Owners are asked before their address goes to another: [`Change::Conflict`] and [`Change::Ask`] are acted on.
+    asks: bool,
     /// Addresses not learned for want of room.
     pub refused: u64,
 }
 
 impl Writer {
+    /// One that has owners asked, where there is somebody to ask them; [`Writer::settle`] is then called once a second.
+    pub fn new(asks: bool) -> Writer {
+        Writer { asks, ..Writer::default() }
+    }
+
     /// Learns from what an owner said.
     pub fn learn(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Binding) -> Change {
         let wanted = number(heard.address);
         match table.find(wanted) {
             None => self.insert(table, rules, wanted, heard),
             Some((slot, known)) if known.contested => {
-                self.contested(&table.entries[slot], rules, (wanted, known), heard)
+                self.contested(&table.entries[slot], rules, &known, heard)
             }
             Some((slot, known)) if known.mac == heard.mac => {
                 table.entries[slot].write(wanted, &renewed(known, heard));
@@ -253,8 +342,8 @@ impl Writer {
             }
             Some((slot, known)) => {
                 table.entries[slot].write(wanted, &Neighbour { contested: true, ..known });
-                self.contests.insert(wanted, (heard.mac, heard.time));
-                Change::Conflict
+                self.contests.insert(wanted, Contest::new(heard, Some(heard.time)));
+                Change::Conflict(known.mac)
             }
         }
     }
@@ -279,33 +368,56 @@ impl Writer {
         Change::None
     }
 
-    /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute.
-    fn contested(
-        &mut self,
-        entry: &Entry,
-        rules: &Neighbours,
-        (wanted, known): (u128, Neighbour),
-        heard: &Binding,
-    ) -> Change {
-        let (last, since) = *self.contests.entry(wanted).or_insert((heard.mac, heard.time));
-        if last != heard.mac {
-            self.contests.insert(wanted, (heard.mac, heard.time));
+    /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute; another one has the address
+    /// then only if the owner is silent (docs/spec C.4).
+    fn contested(&mut self, entry: &Entry, rules: &Neighbours, known: &Neighbour, heard: &Binding) -> Change {
+        let begun = Contest::new(heard, None);
+        let contest = self.contests.entry(number(heard.address)).or_insert(begun);
+        if contest.said.mac != heard.mac {
+            *contest = begun;
             return Change::None;
         }
-        if heard.time.since(since) < ALONE {
+        contest.said = *heard;
+        if !self.asks || heard.mac == known.mac {
+            return if contest.is_won() { self.end(entry, rules, known, heard) } else { Change::None };
+        }
+        let asked = contest.asked.is_some_and(|asked| heard.time.since(asked) <= STALE);
+        if heard.time.since(contest.since) < ASK || asked {
             return Change::None;
         }
-        let settled = if known.mac == heard.mac {
-            renewed(Neighbour { contested: false, ..known }, heard)
+        contest.asked = Some(heard.time);
+        Change::Ask(known.mac)
+    }
+
+    /// Gives contested addresses whose owner was asked and kept silent to those that claim them alone.
+    pub fn settle(&mut self, table: &NeighbourTable, rules: &Neighbours, now: Time) {
+        let won = |contest: &&Contest| self.asks && contest.is_won() && contest.is_owner_silent(now);
+        let won: Vec<Binding> = self.contests.values().filter(won).map(|contest| contest.said).collect();
+        for said in won {
+            if let Some((slot, known)) = table.find(number(said.address))
+                && known.mac != said.mac
+            {
+                // one that has no room is counted, and asks again
+                let _ = self.end(&table.entries[slot], rules, &known, &said);
+                self.contests.entry(number(said.address)).and_modify(|contest| contest.asked = None);
+            }
+        }
+    }
+
+    /// The contest is over: the address is the MAC's that said this.
+    fn end(&mut self, entry: &Entry, rules: &Neighbours, known: &Neighbour, said: &Binding) -> Change {
+        let settled = if known.mac == said.mac {
+            renewed(Neighbour { contested: false, ..*known }, said)
         } else {
-            if self.owned(heard.mac) >= rules.per_mac {
+            if self.owned(said.mac) >= rules.per_mac {
                 self.refused += 1;
                 return Change::Full;
             }
             self.disown(known.mac);
-            *self.owned.entry(heard.mac).or_default() += 1;
-            first(heard) // what the other one said of itself is not this one's
+            *self.owned.entry(said.mac).or_default() += 1;
+            first(said) // what the other one said of itself is not this one's
         };
+        let wanted = number(said.address);
         self.contests.remove(&wanted);
         entry.write(wanted, &settled);
         Change::None
@@ -328,7 +440,7 @@ impl Writer {
             if let Some((number, known)) = entry.read()
                 && number != 0
                 // a contested address stays for as long as anybody claims it
-                && self.contests.get(&number).is_none_or(|(_, since)| now.since(*since) >= age)
+                && self.contests.get(&number).is_none_or(|contest| now.since(contest.since) >= age)
                 && now.since(known.confirmed) >= age
             {
                 entry.write(0, &FREE);

@@ -82,7 +82,7 @@ fn f69_probe_crosses() {
     let mut bench = bench();
     bench.crosses(M, &arp_request(A, "0.0.0.0", "202.7.0.20"));
     bench.crosses(M, &arp_request(A, "0.0.0.0", "202.7.0.10"));
-    assert_eq!(bench.events(), []); // who probes claims nothing
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(A))]); // of B's address; it claims nothing yet (F210)
 }
 
 #[test]
@@ -209,16 +209,78 @@ fn f78_the_virtual_mac_is_not_learned_from_inside() {
     assert_eq!(bench.cause("unknown_flooded"), 1);
 }
 
+/// V, a member of M with a MAC of its own and a virtual one, and its address.
+const V: [u8; 6] = station(5);
+const IP4_V: &str = "202.7.0.30";
+
+fn with_v() -> Config {
+    let entry = format!(
+        "- {{ name: V, side: mud, macs: [\"{}\", \"{}\"], ipv4: [{IP4_V}] }}\n      #more",
+        mac(V),
+        mac(VRRP4)
+    );
+    Config::ca().member(M, &mac(C)).member(W, &mac(station(4))).with("#more", &entry)
+}
+
 #[test]
-fn f78_a_listed_virtual_mac_speaks_for_its_address() {
-    let entry =
-        format!("- {{ name: VR, side: mud, macs: [\"{}\"], ipv4: [202.7.0.30] }}\n      #more", mac(VRRP4));
-    let mut bench = Config::c0().member(M, &mac(C)).with("#more", &entry).bench();
-    // by itself, and inside its master's frames
-    bench.crosses(M, &frame(BROADCAST, VRRP4, &arp(REQUEST, VRRP4, "202.7.0.30", [0; 6], "202.7.0.30")));
-    bench.crosses(M, &frame(BROADCAST, C, &arp(REQUEST, VRRP4, "202.7.0.30", [0; 6], "202.7.0.30")));
-    // the master's own MAC is another's
-    bench.drops(M, &c(REQUEST, "202.7.0.30", "202.7.0.30"), "arp_spoof");
+fn f78_f197_a_member_speaks_for_its_address_with_any_of_its_macs_outside_and_inside() {
+    let mut bench = with_v().bench();
+    for (src, sha) in [(V, V), (VRRP4, VRRP4), (V, VRRP4), (VRRP4, V)] {
+        bench.crosses(M, &frame(BROADCAST, src, &arp(REQUEST, sha, IP4_V, [0; 6], IP4_V)));
+        bench.crosses(M, &frame(B, src, &arp(REPLY, sha, IP4_V, B, IP4_B)));
+        assert_eq!(bench.owner(IP4_V), Some(V), "the first of its MACs");
+    }
+    assert_eq!(bench.cause("arp_spoof_passed"), 0);
+}
+
+#[test]
+fn f197_a_members_mac_in_a_strangers_frame_does_not_make_it_the_members() {
+    for (side, stranger) in [(M, C), (W, station(4))] {
+        let mut bench = with_v().bench();
+        for sha in [VRRP4, V] {
+            for claim in [
+                frame(BROADCAST, stranger, &arp(REQUEST, sha, IP4_V, [0; 6], IP4_V)),
+                frame(BROADCAST, stranger, &arp(REPLY, sha, IP4_V, sha, IP4_V)),
+                frame(if side == M { B } else { A }, stranger, &arp(REPLY, sha, IP4_V, B, IP4_B)),
+            ] {
+                bench.drops(side, &claim, "arp_spoof");
+            }
+        }
+        assert_eq!(bench.events(), vec![("arp_spoof".to_owned(), mac(stranger)); 6]);
+        assert_eq!(bench.neighbours(), 0);
+    }
+}
+
+#[test]
+fn f197_a_members_mac_in_a_strangers_frame_is_not_believed_where_claims_pass() {
+    let mut bench = with_v().plus("conflict: pass").bench();
+    bench.crosses(M, &frame(BROADCAST, C, &arp(REQUEST, VRRP4, IP4_V, [0; 6], IP4_V)));
+    assert_eq!((bench.cause("arp_spoof_passed"), bench.neighbours()), (1, 0));
+    assert_eq!(bench.events(), [("arp_spoof".to_owned(), mac(C))]);
+    bench.drops(M, &frame(BROADCAST, C, &arp(REQUEST, V, IP4_V, [0; 6], IP4_V)), "arp_sha_mismatch");
+}
+
+#[test]
+fn f210_a_probe_for_a_members_address_crosses_and_is_told() {
+    let probe = c(REQUEST, "0.0.0.0", IP4_B);
+    let mut bench = bench();
+    bench.crosses(M, &probe);
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(C))]);
+    let mut bench = with_v().bench();
+    let answer = arp_frame((C, B), &arp(REPLY, B, IP4_B, C, "0.0.0.0"));
+    bench.passes_and_answers(M, &probe, &answer);
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(C))]);
+}
+
+#[test]
+fn f210_a_probe_by_the_owner_or_for_nobodys_address_is_not_told() {
+    let mut bench = with_v().bench();
+    for (src, sha) in [(V, V), (VRRP4, VRRP4), (V, VRRP4)] {
+        bench.crosses(M, &frame(BROADCAST, src, &arp(REQUEST, sha, "0.0.0.0", [0; 6], IP4_V)));
+    }
+    bench.crosses(M, &c(REQUEST, "0.0.0.0", "202.7.0.77"));
+    bench.crosses(M, &c(REQUEST, "202.7.0.77", IP4_V));
+    assert_eq!(bench.events(), []);
 }
 
 #[test]

@@ -141,8 +141,8 @@ fn f213_events_are_bounded_and_the_rest_is_counted() {
     let bpdu = ether([0x01, 0x80, 0xc2, 0, 0, 0], A, 38, &[0x42, 0x42, 3]);
     let path = folder.file("m.pcap");
     let mut writer = Writer::create(&path).unwrap();
-    for hundredth in 0..MOST_EVENTS as u64 + 7 {
-        writer.write(Time::from_nanos(hundredth * 10_000_000), &tagged(M, &bpdu)).unwrap();
+    for tenth in 0..MOST_EVENTS as u64 + 7 {
+        writer.write(Time::from_nanos(tenth * 100_000_000), &tagged(M, &bpdu)).unwrap();
     }
     writer.finish().unwrap();
     let input = at("--in", "mud", &path);

@@ -275,7 +275,7 @@ fn f104_duplicate_address_detection_crosses() {
     assert_eq!(dad(A, IP_B), golden(3));
     bench.crosses(M, &golden(3)); // for another member's address: it claims nothing yet
     bench.crosses(M, &dad(A, "fe80::a"));
-    assert_eq!(bench.events(), []);
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(A))]); // of B's address (F210)
 }
 
 #[test]
@@ -354,18 +354,73 @@ fn c3_virtual_router_mac_in_an_advertisement() {
     }
 }
 
+/// V, a member of M with a MAC of its own and a virtual one, and its address.
+const V: [u8; 6] = station(5);
+const IP_V: &str = "2001:7fa:3:ca07::5";
+
+fn with_v() -> Config {
+    let entry = format!(
+        "- {{ name: V, side: mud, macs: [\"{}\", \"{}\"], ipv6: [\"{IP_V}\"] }}\n      #more",
+        mac(V),
+        mac(VRRP6)
+    );
+    Config::ca().member(M, &mac(C)).member(W, &mac(station(4))).with("#more", &entry)
+}
+
 #[test]
-fn c3_a_listed_virtual_mac_speaks_for_its_address() {
-    let entry =
-        format!("- {{ name: VR, side: mud, macs: [\"{}\"], ipv6: [\"{IP_C}\"] }}\n      #more", mac(VRRP6));
-    let mut bench = Config::c0().member(M, &mac(C)).with("#more", &entry).bench();
+fn f197_a_member_advertises_its_address_with_any_of_its_macs_outside_and_inside() {
+    let mut bench = with_v().bench();
     let (to, dst) = ALL_NODES;
-    // by itself
-    bench.crosses(M, &tell(VRRP6, IP_C, R | O, ALL_NODES));
-    // its master, with its own MAC outside, as F78 allows it in ARP
-    bench.crosses(M, &frame((dst, C), (IP_C, to), &na(R | O, IP_C, &lladdr(2, VRRP6))));
-    // its master claims the address for itself
-    bench.drops(M, &tell(C, IP_C, R | O, ALL_NODES), "nd_spoof");
+    for (src, inside) in [(V, V), (VRRP6, VRRP6), (V, VRRP6), (VRRP6, V)] {
+        bench.crosses(M, &frame((dst, src), (IP_V, to), &na(R | O, IP_V, &lladdr(2, inside))));
+        assert_eq!(bench.owner(IP_V), Some(V), "the first of its MACs");
+    }
+    assert_eq!(bench.cause("nd_spoof_passed"), 0);
+}
+
+#[test]
+fn f197_a_members_mac_in_a_strangers_frame_does_not_make_it_the_members() {
+    let (to, dst) = ALL_NODES;
+    for (side, stranger) in [(M, C), (W, station(4))] {
+        let mut bench = with_v().bench();
+        for inside in [VRRP6, V] {
+            let advertised = na(R | O, IP_V, &lladdr(2, inside));
+            bench.drops(side, &frame((dst, stranger), (IP_V, to), &advertised), "nd_spoof");
+            bench.drops(side, &with(stranger, IP_V, IP_B, &lladdr(1, inside)), "nd_spoof");
+        }
+        assert_eq!(bench.events(), vec![("nd_spoof".to_owned(), mac(stranger)); 4]);
+        assert_eq!(bench.neighbours(), 0);
+    }
+}
+
+#[test]
+fn f197_a_members_mac_in_a_strangers_frame_is_not_believed_where_claims_pass() {
+    let mut bench = with_v().plus("conflict: pass").bench();
+    let (to, dst) = ALL_NODES;
+    bench.crosses(M, &frame((dst, C), (IP_V, to), &na(R | O, IP_V, &lladdr(2, VRRP6))));
+    assert_eq!((bench.cause("nd_spoof_passed"), bench.neighbours()), (1, 0));
+    bench.drops(M, &with(C, IP_V, IP_B, &lladdr(1, V)), "nd_lladdr_mismatch");
+    assert_eq!(bench.events(), [("nd_spoof".to_owned(), mac(C))]);
+}
+
+#[test]
+fn f210_dad_for_a_members_address_crosses_and_is_told() {
+    let mut bench = bench();
+    bench.crosses(M, &dad(C, IP_B));
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(C))]);
+    let mut bench = with_v().bench();
+    bench.passes_and_answers(M, &dad(C, IP_B), &golden(4));
+    assert_eq!(bench.events(), [("dad_for_member".to_owned(), mac(C))]);
+}
+
+#[test]
+fn f210_dad_by_the_owner_or_for_nobodys_address_is_not_told() {
+    let mut bench = with_v().bench();
+    bench.crosses(M, &dad(V, IP_V));
+    bench.crosses(M, &dad(VRRP6, IP_V));
+    bench.crosses(M, &dad(C, IP_C));
+    bench.crosses(M, &ask(C, IP_C, IP_V));
+    assert_eq!(bench.events(), []);
 }
 
 #[test]

@@ -137,13 +137,13 @@ fn advertisement_without_its_address_teaches_nothing() {
 }
 
 #[test]
-fn f78_virtual_mac_inside_is_believed_where_it_is_listed() {
-    let master = |sha| ether(BROADCAST, C, 0x0806, &arp(1, sha, IP4_C, [0; 6], IP4_C));
-    let mut bench = c0().bench();
-    bench.passes(M, &master(VRRP4));
+fn f78_virtual_mac_inside_is_believed_where_it_is_listed_with_its_masters() {
+    let master = |src| ether(BROADCAST, src, 0x0806, &arp(1, VRRP4, IP4_C, [0; 6], IP4_C));
+    let one = format!("- {{ name: R, side: mud, macs: [\"{}\", \"{}\"] }}", mac(station(5)), mac(VRRP4));
+    let mut bench = c0().with("#more", &one).bench();
+    bench.passes(M, &master(C)); // another's frame proves nothing (F197)
     assert_eq!(bench.neighbours(), 0);
-    let mut bench = c0().member(M, &mac(VRRP4)).bench();
-    bench.passes(M, &master(VRRP4));
+    bench.passes(M, &master(station(5)));
     assert_eq!(bench.owner(IP4_C), Some(VRRP4));
 }
 
@@ -244,6 +244,127 @@ fn contest_does_not_age_while_both_speak() {
         bench.passes(M, &arp_request(A, IP4_A, IP4_C));
     }
     assert_eq!(conflicts(&bench).len(), 1);
+}
+
+/// [`ca`] live, its own addresses in use, and D on W has an address; what the bridge asks D, from its own addresses.
+fn live() -> Bench {
+    let mut bench = ca().live();
+    for _ in 0..4 {
+        bench.own();
+        bench.wait(seconds(1.0));
+    }
+    bench.passes(W, &claims(D, IP4_C));
+    bench.passes(W, &claims6(D, IP_C));
+    bench
+}
+
+fn question() -> Vec<u8> {
+    arp_frame((D, MAC_W), &arp(1, MAC_W, "202.7.1.254", [0; 6], IP4_C))
+}
+
+fn question6() -> Vec<u8> {
+    let from = "fe80::51:ff:fe00:14";
+    ether(D, MAC_W, 0x86dd, &icmp6(from, IP_C, 255, &ns(IP_C, &lladdr(1, MAC_W))))
+}
+
+/// C's claim, and what the bridge sends on D's side with it.
+fn challenge(bench: &mut Bench) -> Vec<Vec<u8>> {
+    let got = bench.exchange(M, &claims(C, IP4_C));
+    assert_eq!((got.outcome.as_str(), got.back.len()), ("forwarded", 0));
+    assert_eq!(got.across[0], claims(C, IP4_C));
+    got.across[1..].to_vec()
+}
+
+fn owner_and_contested(bench: &Bench) -> ([u8; 6], bool) {
+    bench.neighbour(IP4_C).map(|known| (known.mac.bytes(), known.contested)).unwrap()
+}
+
+#[test]
+fn an_owner_that_answers_when_it_is_asked_keeps_its_address() {
+    let mut bench = live();
+    let mut asked = Vec::new();
+    for second in 0..300 {
+        let sent = challenge(&mut bench);
+        if !sent.is_empty() {
+            assert_eq!(sent, [question()]);
+            asked.push(second);
+            let answer = ether(MAC_W, D, 0x0806, &arp(2, D, IP4_C, MAC_W, "202.7.1.254"));
+            bench.exchange(W, &answer).silent("answered");
+        }
+        bench.wait(seconds(1.0));
+        assert_eq!(owner_and_contested(&bench), (D, true));
+    }
+    // at once, and 58 s after C was alone again
+    assert_eq!(asked, [0, 59, 118, 177, 236, 295]);
+}
+
+#[test]
+fn an_owner_that_keeps_silent_loses_its_address_to_who_was_alone_for_a_minute() {
+    let mut bench = live();
+    let mut asked = Vec::new();
+    for second in 0..=60 {
+        assert_eq!(bench.neighbour(IP4_C).map(|known| known.mac.bytes()), Some(D));
+        asked.extend(challenge(&mut bench).into_iter().map(|frame| (second, frame)));
+        bench.wait(seconds(1.0));
+    }
+    assert_eq!(asked, [(0, question()), (58, question())]);
+    bench.own();
+    assert_eq!(owner_and_contested(&bench), (C, false));
+}
+
+#[test]
+fn silence_counts_from_1_s_to_10_s_after_the_question() {
+    let mut bench = live();
+    assert_eq!(challenge(&mut bench), [question()]);
+    bench.wait(seconds(59.0));
+    assert_eq!(challenge(&mut bench), [question()]);
+    // too long ago by now: asked again
+    bench.wait(seconds(10.1));
+    assert_eq!(challenge(&mut bench), [question()]);
+    bench.wait(seconds(0.9)).own();
+    assert_eq!(owner_and_contested(&bench), (D, true));
+    bench.wait(seconds(0.1)).own(); // settled once a second
+    bench.wait(seconds(1.0)).own();
+    assert_eq!(owner_and_contested(&bench), (C, false));
+}
+
+#[test]
+fn an_ipv6_owner_is_asked_from_our_link_local_address() {
+    let mut bench = live();
+    let got = bench.exchange(M, &claims6(C, IP_C));
+    assert_eq!(got.across, [claims6(C, IP_C), question6()]);
+    let answer = advertisement((MAC_W, D), "fe80::51:ff:fe00:14", R | S | O, IP_C);
+    bench.exchange(W, &answer).silent("answered");
+    assert_eq!(bench.owner(IP_C), Some(D));
+}
+
+#[test]
+fn without_addresses_of_our_own_the_question_is_a_probe_to_the_owner_alone() {
+    let own = "own: { ipv4: 202.7.1.254, ipv6: \"2001:7fa:3:ca07::fe\" }";
+    let mut bench = ca().with(own, "own: {}").live();
+    bench.own();
+    // our link-local address is another's
+    bench.wait(seconds(0.5)).exchange(W, &dad(B, "fe80::51:ff:fe00:14")).silent("to_us_not_ours");
+    for _ in 0..4 {
+        bench.wait(seconds(1.0)).own();
+    }
+    bench.passes(W, &claims(D, IP4_C));
+    bench.passes(W, &claims6(D, IP_C));
+    assert_eq!(challenge(&mut bench), [arp_frame((D, MAC_W), &arp(1, MAC_W, "0.0.0.0", [0; 6], IP4_C))]);
+    let (group, _) = solicited(IP_C);
+    let question = ether(D, MAC_W, 0x86dd, &icmp6("::", &group, 255, &ns(IP_C, &[])));
+    assert_eq!(bench.exchange(M, &claims6(C, IP_C)).across, [claims6(C, IP_C), question]);
+}
+
+#[test]
+fn without_probes_nobody_is_asked() {
+    let mut bench = ca().bench();
+    bench.passes(W, &claims(D, IP4_C));
+    for _ in 0..=60 {
+        bench.passes(M, &claims(C, IP4_C));
+        bench.wait(seconds(1.0));
+    }
+    assert_eq!((owner_and_contested(&bench), bench.report().probes), ((C, false), 0));
 }
 
 #[test]

@@ -191,13 +191,9 @@ fn f131_our_own_dad_that_comes_back_is_a_loop_and_no_duplicate() {
     assert_eq!(dad[..12], [[0x33, 0x33, 0xff, 0, 0, 0xfe], MAC_M].concat());
     bench.exchange(M, &dad).silent("own_mac");
     bench.exchange(W, &dad).silent("own_mac");
-    // through something that puts its own MAC on it
-    let mut relayed = dad.clone();
-    relayed[6..12].copy_from_slice(&C);
-    bench.exchange(M, &relayed).silent("own_probe");
-    relayed[6..12].copy_from_slice(&B);
-    bench.exchange(W, &relayed).silent("own_probe");
-    assert_eq!((events(&bench, "loop_suspected"), events(&bench, "own_duplicate")), (4, 0));
+    // on its own side something reflects; across the bridge there is a second path
+    assert_eq!((events(&bench, "own_mac_reflected"), events(&bench, "loop_suspected")), (1, 1));
+    assert_eq!(events(&bench, "own_duplicate"), 0);
     for _ in 0..3 {
         bench.wait(seconds(1.0)).own();
     }
@@ -205,7 +201,7 @@ fn f131_our_own_dad_that_comes_back_is_a_loop_and_no_duplicate() {
 }
 
 #[test]
-fn each_look_for_duplicates_has_a_nonce_of_its_own_and_all_are_known_when_they_come_back() {
+fn each_look_for_duplicates_has_a_nonce_of_its_own_and_is_none_when_it_comes_back() {
     let mut bench = c0().live();
     let mut looks = Vec::new();
     for _ in 0..3 {
@@ -217,11 +213,39 @@ fn each_look_for_duplicates_has_a_nonce_of_its_own_and_all_are_known_when_they_c
     nonces.dedup();
     assert_eq!((looks.len(), nonces.len()), (12, 12), "RFC 7527 §4.1");
     bench.own(); // the announcements
-    for (side, mut look) in looks {
-        look[6..12].copy_from_slice(if side == M { &C } else { &B });
-        bench.exchange(side, &look).silent("own_probe");
+    for (side, look) in looks {
+        bench.exchange(side, &look).silent("own_mac");
     }
-    assert_eq!(events(&bench, "own_duplicate"), 0);
+    assert_eq!((events(&bench, "own_mac_reflected"), events(&bench, "own_duplicate")), (12, 0));
+}
+
+/// What the bridge sends on M to look for duplicates of its own IPv6 address, under another source MAC: C repeats it, nonce and
+/// all.
+fn repeated(bench: &mut Bench) -> Vec<u8> {
+    let sent = bench.own();
+    let is = |(side, frame): &&(Side, Vec<u8>)| *side == M && frame[..6] == [0x33, 0x33, 0xff, 0, 0, 0xfe];
+    let mut look = sent.iter().find(is).unwrap().1.clone();
+    look[6..12].copy_from_slice(&C);
+    look
+}
+
+#[test]
+fn f209_our_nonce_from_another_mac_is_a_claim_like_any_other() {
+    let mut bench = c0().live();
+    let look = repeated(&mut bench);
+    for _ in 0..3 {
+        bench.wait(seconds(1.0)).own();
+    }
+    bench.answers(M, &look, &advertisement((ALL_NODES.1, MAC_M), ALL_NODES.0, O, OWN6));
+    assert_eq!(bench.events(), []);
+}
+
+#[test]
+fn f209_our_nonce_from_another_mac_while_we_look_is_a_station_that_looks_too() {
+    let mut bench = c0().live();
+    let look = repeated(&mut bench);
+    bench.exchange(M, &look).silent("to_us_not_ours");
+    assert_eq!(bench.events(), [("own_duplicate".to_owned(), mac(C))]);
 }
 
 #[test]
@@ -504,7 +528,131 @@ fn own_addresses_are_looked_for_again_when_a_link_comes_up() {
     };
     let seen = [0, 1, 2, 3, 9].map(|second| tick(&mut plane, second));
     assert_eq!(seen, [[false; 4], [false; 4], [false; 4], [true; 4], [true; 4]]);
-    plane.link_up();
+    plane.link_up(plan, 0);
     let seen = [10, 11, 12, 13].map(|second| tick(&mut plane, second));
     assert_eq!(seen, [[false; 4], [false; 4], [false; 4], [true; 4]]);
+}
+
+/// Whether a bench answers for its IPv4 and its IPv6 address.
+fn answers_for_own(bench: &mut Bench) -> [bool; 2] {
+    [arp_request(A, IP4_A, OWN4), who_has6(A, IP_A, OWN6)]
+        .map(|request| bench.exchange(M, &request).outcome == "answered")
+}
+
+#[test]
+fn f207_an_address_that_one_claim_cost_is_looked_for_again_after_a_minute_and_then_used() {
+    let mut bench = c0().live();
+    bench.own();
+    bench.wait(seconds(0.5)).exchange(M, &arp_request(C, OWN4, OWN4)).silent("ip_conflict_own");
+    for _ in 0..3 {
+        bench.wait(seconds(1.0)).own();
+    }
+    assert_eq!(answers_for_own(&mut bench), [false, true], "the look for the others went on");
+    bench.wait(seconds(56.999));
+    assert_eq!(bench.own(), []);
+    bench.wait(seconds(0.001));
+    for _ in 0..3 {
+        assert_eq!(bench.own(), [(M, probe(MAC_M)), (W, probe(MAC_W))]);
+        assert_eq!(answers_for_own(&mut bench), [false, true]);
+        bench.wait(seconds(1.0));
+    }
+    assert_eq!(bench.own(), [(M, announcement(MAC_M)), (W, announcement(MAC_W))]);
+    assert_eq!((answers_for_own(&mut bench), events(&bench, "own_duplicate")), ([true, true], 1));
+}
+
+#[test]
+fn f207_a_duplicate_that_answers_each_look_keeps_the_address() {
+    let mut bench = c0().live();
+    let reply = ether(MAC_M, C, 0x0806, &arp(2, C, OWN4, MAC_M, "0.0.0.0"));
+    let mut looks = 0;
+    for _ in 0..300 {
+        if bench.own().contains(&(M, probe(MAC_M))) {
+            looks += 1;
+            bench.exchange(M, &reply).silent("ip_conflict_own");
+        }
+        assert!(!answers_for_own(&mut bench)[0]);
+        bench.wait(seconds(1.0));
+    }
+    assert_eq!((looks, events(&bench, "own_duplicate")), (5, 5), "once a minute, and told each time");
+}
+
+#[test]
+fn f207_a_link_that_comes_up_begins_the_looks_of_the_bridges_on_it_alone() {
+    let yaml = r#"
+version: 1
+ports: { a: { device: net_null0 }, b: { device: net_null1 }, c: { device: net_null2 } }
+workers: [0]
+bridges:
+  one: { sides: { mud: { port: a }, wix: { port: b, vlan: 20 } }, peering: { ipv4: [202.7.0.0/23] } }
+  two: { sides: { mud: { port: b, vlan: 30 }, wix: { port: c } }, peering: { ipv4: [202.7.2.0/23] } }
+"#;
+    let mut bench = Bench::of(rules::parse(yaml, "test.yaml").unwrap().rules);
+    let plan = bench.bridge().plan();
+    let mut plane = ControlPlane::new(0, true);
+    let mut effects = Effects::default();
+    let mut second = 0;
+    let mut used = |plane: &mut ControlPlane, seconds: u64| {
+        for _ in 0..seconds {
+            second += 1;
+            plane.tick(plan, Time::from_nanos(second * 1_000_000_000), &mut effects);
+        }
+        let has = |bridge: usize| plan.bridges[bridge].tables.hold.has(OwnAddress::LinkLocal(M));
+        [has(0), has(1)]
+    };
+    assert_eq!(used(&mut plane, 4), [true, true]);
+    for (port, looking) in [[false, true], [false, false], [true, false]].into_iter().enumerate() {
+        plane.link_up(plan, port);
+        assert_eq!(used(&mut plane, 1), looking, "port {port}");
+        assert_eq!(used(&mut plane, 3), [true, true]);
+    }
+}
+
+#[test]
+fn f208_a_link_local_address_of_the_other_side_is_no_ones_to_claim_and_not_advertised_here() {
+    for (side, src, ll) in [(M, C, LL_W), (W, B, LL_M)] {
+        let mut bench = c0().bench();
+        for claim in [
+            advertisement((ALL_NODES.1, src), ALL_NODES.0, R | O, ll),
+            who_has6(src, ll, OWN6),
+            who_has6(src, ll, "fe80::77"),
+        ] {
+            bench.wait(seconds(10.0)).exchange(side, &claim).silent("ip_conflict_own");
+        }
+        bench.exchange(side, &dad(src, ll)).silent("to_us_not_ours");
+        assert_eq!(bench.events(), vec![("ip_conflict_own".to_owned(), mac(src)); 3]);
+    }
+}
+
+#[test]
+fn f208_what_is_said_of_it_on_the_other_side_does_not_disturb_the_look_for_duplicates() {
+    for (side, src, ll) in [(M, C, LL_W), (W, B, LL_M)] {
+        for claim in [advertisement((ALL_NODES.1, src), ALL_NODES.0, R | O, ll), dad(src, ll)] {
+            let mut bench = c0().live();
+            bench.own();
+            bench.wait(seconds(0.5)).exchange(side, &claim);
+            for _ in 0..4 {
+                bench.wait(seconds(1.0)).own();
+            }
+            let there = if side == M { B } else { C };
+            assert_eq!(bench.exchange(side.other(), &who_has6(there, "fe80::77", ll)).outcome, "answered");
+            assert_eq!(events(&bench, "own_duplicate"), 0);
+        }
+    }
+}
+
+#[test]
+fn f208_every_own_address_is_left_to_who_claims_it_where_it_is_in_use() {
+    let ll = [(M, C, LL_M), (W, B, LL_W)];
+    for (side, src, address) in ll.into_iter().chain([(M, C, OWN6), (W, B, OWN6)]) {
+        let mut bench = c0().live();
+        bench.own();
+        bench.exchange(side, &dad(src, address)).silent("to_us_not_ours");
+        assert_eq!(bench.events(), [("own_duplicate".to_owned(), mac(src))]);
+    }
+    for (side, src) in [(M, C), (W, B)] {
+        let mut bench = c0().live();
+        bench.own();
+        bench.exchange(side, &arp_request(src, "0.0.0.0", OWN4)).silent("to_us_not_ours");
+        assert_eq!(bench.events(), [("own_duplicate".to_owned(), mac(src))]);
+    }
 }

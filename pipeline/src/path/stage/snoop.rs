@@ -36,7 +36,7 @@ fn snoop_owner(packet: &Packet<'_>, context: &mut FrameContext<'_>) {
     let Some((address, mac, source)) = said else { return };
     let bridge = frame.bridge;
     let anycast = matches!(address, IpAddr::V6(address) if bridge.anycast(address).is_some());
-    if anycast || bridge.is_own(address) || bridge.owners.is_foreign(address, &[mac]) {
+    if anycast || bridge.is_own(address) || bridge.owners.is_foreign(address, mac) {
         return; // several owners; ourselves; or a claim that `conflict: pass` let through, and nobody need believe
     }
     let binding = Binding { time: frame.now, address, mac, source };
@@ -45,9 +45,9 @@ fn snoop_owner(packet: &Packet<'_>, context: &mut FrameContext<'_>) {
     }
 }
 
-/// A virtual router's MAC is believed where the operator lists it.
+/// Another MAC inside than the frame's own, a virtual router's, is believed where both are one member's.
 fn is_believed(frame: &Frame<'_>, mac: Mac) -> bool {
-    mac == frame.ether.src || frame.bridge.static_fdb.get(mac).is_some()
+    mac == frame.ether.src || frame.bridge.owners.are_one(mac, frame.ether.src)
 }
 
 fn in_arp(frame: &Frame<'_>, arp: &Arp) -> Option<(IpAddr, Mac, BindingSource)> {

@@ -49,3 +49,22 @@ fn a_look_during_a_change_of_owner_sees_one_of_them_whole_or_none() {
 fn a_look_while_a_slot_gets_another_address_never_mixes_the_two() {
     look(Y, &[None, Some(AFTER)]);
 }
+
+#[test]
+fn a_search_for_an_address_is_not_taken_for_one_of_the_next_in_its_slot() {
+    loom::model(|| {
+        let table = Arc::new(NeighbourTable::new(&RULES, 1));
+        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1)), Change::None);
+        let (slot, known) = table.find(number(X)).unwrap();
+        let worker = thread::spawn({
+            let table = Arc::clone(&table);
+            move || table.searches(X, Time::from_nanos(2_000_000_000))
+        });
+        table.entries[slot].write(number(Y), &Neighbour { mac: B, ..known });
+        assert!(worker.join().unwrap(), "X was never searched before");
+        assert!(
+            table.searches(Y, Time::from_nanos(30_000_000_000)),
+            "nor was Y, whatever became of the search for X"
+        );
+    });
+}

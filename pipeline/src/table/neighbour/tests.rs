@@ -50,7 +50,7 @@ fn the_writer_is_spared_what_it_knows() {
     assert!(!table.knows(&heard(ip(1), A, 1000)), "confirmed anew once a second");
     assert!(!table.knows(&said(0x80, 1)) && !table.knows(&said(0x20, 1)), "other flags");
     assert!(!table.knows(&heard(ip(1), B, 1)), "another owner");
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1)), Change::Conflict);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1)), Change::Conflict(A));
     assert!(!table.knows(&heard(ip(1), A, 2)), "contested: who speaks matters");
 }
 
@@ -122,4 +122,75 @@ fn a_table_takes_nearly_all_that_it_has_room_for() {
         }
         assert!(writer.refused < 16, "{}", writer.refused);
     }
+}
+
+#[test]
+fn an_address_is_searched_across_once_a_minute_and_within_a_second_of_that() {
+    let (table, mut writer) = empty();
+    assert!(table.searches(ip(1), at(0)), "unknown");
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 0)), Change::None);
+    let asked = [0, 999, 1000, 59_999, 60_000, 60_999, 61_000].map(|ms| table.searches(ip(1), at(ms)));
+    assert_eq!(asked, [true, true, false, false, true, true, false]);
+    // what the owner says of itself meanwhile changes nothing
+    let said = Binding { source: BindingSource::Advertised(0x20), ..heard(ip(1), A, 62_000) };
+    assert_eq!(writer.learn(&table, &RULES, &said), Change::None);
+    assert!(!table.searches(ip(1), at(63_000)));
+}
+
+#[test]
+fn a_search_is_of_one_owner_and_of_one_address() {
+    let (table, mut writer) = empty();
+    let searched = |table: &NeighbourTable, ms| {
+        table.searches(ip(1), at(ms));
+        table.searches(ip(1), at(ms + 1000))
+    };
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), A, 0));
+    assert!(!searched(&table, 0));
+    // contested, and given to another
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 2000)), Change::Conflict(A));
+    assert!(table.searches(ip(1), at(3000)));
+    assert!(!searched(&table, 3000));
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 62_000)), Change::None);
+    assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((B, false)));
+    assert!(!searched(&table, 62_000));
+    // forgotten, and learned anew
+    writer.sweep(&table, at(70_000), Duration::from_secs(1));
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), B, 70_000));
+    assert!(table.searches(ip(1), at(70_000)));
+}
+
+#[test]
+fn a_writer_that_asks_gives_an_address_away_only_when_its_owner_was_asked_and_kept_silent() {
+    let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
+    let mut says = |mac, ms| {
+        let change = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+        writer.settle(&table, &RULES, at(ms));
+        (change, table.get(ip(1)).map(|known| (known.mac, known.contested)))
+    };
+    let (kept, given) = (Some((A, true)), Some((B, false)));
+    assert_eq!(says(A, 0), (Change::None, Some((A, false))));
+    assert_eq!(says(B, 0), (Change::Conflict(A), kept));
+    assert_eq!(says(B, 57_999), (Change::None, kept));
+    assert_eq!(says(B, 58_000), (Change::Ask(A), kept));
+    assert_eq!(says(A, 58_001), (Change::None, kept), "it answers");
+    assert_eq!(says(B, 60_000), (Change::None, kept));
+    assert_eq!(says(B, 119_500), (Change::Ask(A), kept));
+    assert_eq!(says(B, 120_499), (Change::None, kept), "a minute alone, and 999 ms after the question");
+    assert_eq!(says(B, 120_500), (Change::None, given));
+}
+
+#[test]
+fn an_owner_whose_address_nobody_has_room_for_keeps_it() {
+    let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
+    for number in 2..6 {
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), B, 0));
+    }
+    for (mac, ms) in [(A, 0), (B, 0), (B, 60_000)] {
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+    }
+    for ms in [61_000, 62_000, 63_000] {
+        writer.settle(&table, &RULES, at(ms));
+    }
+    assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((A, true)));
+    assert_eq!((writer.owned(A), writer.owned(B), writer.refused), (1, 4, 1));
 }

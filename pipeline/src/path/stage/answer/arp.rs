@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use rules::{Mac, Resolution};
 
-use super::proxy::{ProxyLookup, lookup};
-use super::reply::{Answer, conflict, may_answer, replied};
+use super::proxy::{ProxyLookup, lookup, searches};
+use super::reply::{Answer, conflict, may_answer, replied, wanted};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::arp::{Arp, REQUEST};
 use crate::frame::build;
@@ -36,6 +36,7 @@ pub(super) fn answer(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // the owner hears the probe itself, and so does a second owner across the bridge
         ProxyLookup::SameSide if probe => Ok(Answer::Pass),
+        ProxyLookup::SameSide if searches(frame, IpAddr::V4(arp.tpa)) => Ok(Answer::Pass),
         ProxyLookup::SameSide => Err(Reason::ArpSameSide),
         ProxyLookup::Across(owner) if probe && !owner.sure => Ok(Answer::Pass),
         ProxyLookup::Across(owner) => {
@@ -54,7 +55,7 @@ pub(super) fn answer(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_
 fn own(frame: &Frame<'_>, arp: &Arp, context: &mut FrameContext<'_>) -> Result<Answer, Reason> {
     if !frame.bridge.tables.hold.has(OwnAddress::V4) {
         if arp.op == REQUEST && arp.spa.is_unspecified() {
-            context.own_claim(OwnAddress::V4, true); // it looks as we do (RFC 5227 §2.1.1)
+            wanted(OwnAddress::V4, true, context); // it looks as we do (RFC 5227 §2.1.1)
         }
         return Err(Reason::ToUsNotOurs);
     }

@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rules::Resolution;
 
-use super::proxy::{ProxyLookup, lookup};
-use super::reply::{Answer, conflict, may_answer, replied};
-use crate::base::event::EventKind;
+use super::proxy::{ProxyLookup, lookup, searches};
+use super::reply::{Answer, conflict, may_answer, replied, wanted};
 use crate::base::reason::{Cause, Reason};
 use crate::frame::build::{self, Advertisement};
 use crate::frame::icmp6::{ALL_NODES, OVERRIDE, ROUTER, SOLICITED, group_mac};
@@ -54,6 +53,7 @@ pub(super) fn answer(
         ProxyLookup::Unsure => Ok(Answer::Pass),
         // never suppressed: the owner, wherever it is, must see that somebody wants its address
         ProxyLookup::SameSide if dad => Ok(Answer::Pass),
+        ProxyLookup::SameSide if searches(frame, IpAddr::V6(nd.target)) => Ok(Answer::Pass),
         ProxyLookup::SameSide => Err(Reason::NdSameSide),
         // RFC 4862 §5.4.4: any answer kills the address, so one on stale knowledge would kill a router
         ProxyLookup::Across(owner) if dad && !owner.sure => Ok(Answer::Pass),
@@ -89,13 +89,11 @@ fn own(
 ) -> Result<Answer, Reason> {
     let bridge = frame.bridge;
     let dad = ip.src.is_unspecified();
-    if dad && nd.nonce.is_some_and(|nonce| bridge.tables.hold.detects(nonce)) {
-        context.event(EventKind::LoopSuspected); // our own, come back: no duplicate (RFC 7527 §4.2)
-        return Err(Reason::OwnProbe);
-    }
     let has = bridge.tables.hold.has(address);
     if dad && !has {
-        context.own_claim(address, true); // it looks as we do (RFC 4862 §5.4.3)
+        // it looks as we do (RFC 4862 §5.4.3); a nonce of ours in it proves nothing, whoever heard our own can repeat it: what
+        // comes back of our own has our MAC, and ended in the guard (row F209)
+        wanted(address, true, context);
     }
     // a link-local address of ours is there on its own side only
     if !has || address == OwnAddress::LinkLocal(frame.side().other()) {

@@ -31,6 +31,13 @@ pub(super) enum ProxyLookup {
     Across(ProxyEntry),
 }
 
+/// Whether a request that the owner should have heard on its own side crosses nevertheless: for an address that nobody listed,
+/// as long as it was not looked for there in vain (row F218).
+pub(super) fn searches(frame: &Frame<'_>, address: IpAddr) -> bool {
+    let bridge = frame.bridge;
+    bridge.owners.get(address).is_none() && bridge.tables.neighbours.searches(address, frame.now)
+}
+
 /// Whose an address is that these MACs ask for. Never an asking MAC's own, nor its member's: a router that has moved here
 /// looks for duplicates of itself (openwrt#14309).
 pub(super) fn lookup(frame: &Frame<'_>, address: IpAddr, asking: &[Mac]) -> ProxyLookup {

@@ -20,8 +20,16 @@ pub enum Answer {
 /// (RFC 5227 §2.4, RFC 4862 §5.4).
 pub(super) fn conflict(address: OwnAddress, context: &mut FrameContext<'_>) -> Reason {
     context.event(EventKind::IpConflictOwn);
-    context.own_claim(address, false);
+    wanted(address, false, context);
     Reason::IpConflictOwn
+}
+
+/// Somebody claims an address of our own, or looks whether it is free. A side's link-local address is not in use on the other
+/// side: it is neither given up nor advertised for what is said there (row F208).
+pub(super) fn wanted(address: OwnAddress, looks: bool, context: &mut FrameContext<'_>) {
+    if address != OwnAddress::LinkLocal(context.at.side.other()) {
+        context.own_claim(address, looks);
+    }
 }
 
 /// A token of the side's replies, for the one who asks.

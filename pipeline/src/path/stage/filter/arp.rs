@@ -25,8 +25,11 @@ pub(super) fn filter<'a>(frame: &Frame<'a>, context: &mut FrameContext<'_>) -> R
     if !arp.sha.is_station() {
         return Err(Reason::ArpMalformed);
     }
-    if arp.sha != ether.src && !is_vrrp4(arp.sha) {
-        return Err(Reason::ArpShaMismatch);
+    if arp.sha != ether.src && !is_vrrp4(arp.sha) && !bridge.owners.are_one(ether.src, arp.sha) {
+        return Err(match bridge.rules.conflict {
+            Conflict::Drop => claim(bridge, ether, &arp, context).err().unwrap_or(Reason::ArpShaMismatch),
+            Conflict::Pass => Reason::ArpShaMismatch,
+        });
     }
     if ether.dst.is_group() && ether.dst != Mac::BROADCAST {
         return Err(Reason::L2Multicast);
@@ -61,15 +64,18 @@ fn addresses(bridge: &BridgePlan, arp: &Arp, context: &mut FrameContext<'_>) -> 
     Ok(())
 }
 
-/// A member's address is its alone (docs/spec C.4, conflicts). Who speaks with its own MAC around a virtual router's is still
-/// itself.
+/// A member's address is its alone, and whose frame it is decides, not which MAC is inside (docs/spec C.4, row F197). Who
+/// probes claims nothing yet, but is about to (row F210).
 fn claim(
     bridge: &BridgePlan,
     ether: &Ether<'_>,
     arp: &Arp,
     context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
-    if bridge.owners.is_foreign(IpAddr::V4(arp.spa), &[ether.src, arp.sha]) {
+    if arp.spa.is_unspecified() && bridge.owners.is_foreign(IpAddr::V4(arp.tpa), ether.src) {
+        context.event(EventKind::DadForMember);
+    }
+    if bridge.owners.is_foreign(IpAddr::V4(arp.spa), ether.src) {
         context.event(EventKind::ArpSpoof);
         match bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::ArpSpoof),

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use rules::{Conflict, Mac};
+use rules::{Conflict, Mac, Member};
 
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
@@ -15,7 +15,6 @@ use crate::frame::icmp6::{
 use crate::frame::ipv6::{Fragment, Ipv6, Upper};
 use crate::path::context::FrameContext;
 use crate::path::packet::{Frame, LinkAddress, Nd};
-use crate::plan::bridge::BridgePlan;
 
 /// Lets a valid solicitation or advertisement through.
 #[inline]
@@ -43,10 +42,19 @@ pub(super) fn filter(
     if header.target.is_multicast() || header.target.is_unspecified() {
         return Err(Reason::NdTarget);
     }
-    let nd = match message[0] {
-        NS => solicitation(&frame.ether, ip, &header)?,
-        _ => advertisement(&frame.ether, ip, &header)?,
+    // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
+    let solicits = message[0] == NS;
+    let claimed = if solicits { ip.src } else { header.target };
+    let judged = match solicits {
+        true => solicitation(&frame.ether, ip, &header),
+        false => advertisement(frame, ip, &header),
     };
+    let nd = judged.map_err(|reason| match (reason, bridge.rules.conflict) {
+        (Reason::NdLladdrMismatch, Conflict::Drop) => {
+            claim(frame, claimed, LinkAddress::None, context).err().unwrap_or(reason)
+        }
+        _ => reason,
+    })?;
     if !checksum_ok(ip.src, ip.dst, message) {
         return Err(Reason::NdChecksum);
     }
@@ -54,14 +62,10 @@ pub(super) fn filter(
     if !(inside(nd.target) && (inside(ip.src) || ip.src.is_unspecified())) {
         return Err(Reason::NdNotWix);
     }
-    // who solicits claims its source address, who advertises the target; who looks for a duplicate claims nothing yet
-    let claimed = if nd.solicits { ip.src } else { nd.target };
-    let speakers = match nd.link {
-        LinkAddress::One(mac) => [frame.ether.src, mac],
-        LinkAddress::None | LinkAddress::Several => [frame.ether.src; 2],
-    };
-    let speakers = if nd.link == LinkAddress::Several { &[] } else { &speakers[..] };
-    claim(bridge, speakers, claimed, context)?;
+    if claimed.is_unspecified() && bridge.owners.is_foreign(IpAddr::V6(nd.target), frame.ether.src) {
+        context.event(EventKind::DadForMember); // it is about to claim the address (row F210)
+    }
+    claim(frame, claimed, nd.link, context)?;
     Ok(nd)
 }
 
@@ -97,13 +101,14 @@ fn solicitation(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Res
 }
 
 /// RFC 4861 §7.1.2; to all routers goes gratuitous neighbour discovery (RFC 9131). The MAC inside may be a virtual router's
-/// and differ from its master's outside.
-fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Result<Nd, Reason> {
+/// and differ from its master's outside, or be another one of the same member.
+fn advertisement(frame: &Frame<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Result<Nd, Reason> {
+    let ether = &frame.ether;
     let mut nd = message(header, false);
     let mut foreign = false;
     let well_formed = options(header.options, TLLAO, |option| {
         if let NdOption::Link(mac) = option {
-            foreign |= mac != ether.src && !is_vrrp6(mac);
+            foreign |= mac != ether.src && !is_vrrp6(mac) && !frame.bridge.owners.are_one(ether.src, mac);
         }
         nd.take(option);
     });
@@ -130,19 +135,22 @@ fn advertisement(ether: &Ether<'_>, ip: &Ipv6<'_>, header: &Neighbour<'_>) -> Re
 
 /// A message whose options are still to be read.
 fn message(header: &Neighbour<'_>, solicits: bool) -> Nd {
-    Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None, nonce: None }
+    Nd { solicits, flags: header.flags, target: header.target, link: LinkAddress::None }
 }
 
-/// A member's address is its alone (docs/spec C.4, conflicts).
+/// A member's address is its alone, and whose frame it is decides, not which MAC is inside (docs/spec C.4, row F197).
+/// With several inside it is nobody's.
 fn claim(
-    bridge: &BridgePlan,
-    macs: &[Mac],
+    frame: &Frame<'_>,
     address: Ipv6Addr,
+    link: LinkAddress,
     context: &mut FrameContext<'_>,
 ) -> Result<(), Reason> {
-    if bridge.owners.is_foreign(IpAddr::V6(address), macs) {
+    let owner = frame.bridge.owners.get(IpAddr::V6(address));
+    let rightly = |owner: &Member| link != LinkAddress::Several && owner.macs.contains(&frame.ether.src);
+    if owner.is_some_and(|owner| !rightly(owner)) {
         context.event(EventKind::NdSpoof);
-        match bridge.rules.conflict {
+        match frame.bridge.rules.conflict {
             Conflict::Drop => return Err(Reason::NdSpoof),
             Conflict::Pass => context.cause(Cause::NdSpoofPassed),
         }

@@ -11,7 +11,6 @@ use crate::base::event::{Event, EventKind};
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
 use crate::frame::build;
-use crate::frame::nonce::Nonce;
 use crate::path::control_queue::ReturnedProbe;
 use crate::path::outbox::{LocalFrame, LocalKind};
 use crate::plan::bridge::BridgePlan;
@@ -26,8 +25,6 @@ const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     next: Option<Time>,
-    /// The last two intervals' nonces, by side: a probe may come back after the next was sent.
-    sent: [[Nonce; 2]; 2],
     /// A probe crossed in this interval.
     crossed: bool,
     dirty: u32,
@@ -37,20 +34,14 @@ pub(super) struct Loops {
 }
 
 impl Loops {
-    /// A frame of our own came back. Only a probe of the last two intervals counts: whoever replays an older one proves
-    /// nothing.
+    /// A probe of the last two intervals came back.
     pub(super) fn returned(&mut self, bridge: &BridgePlan, probe: &ReturnedProbe, effects: &mut Effects) {
-        let ours = self.sent[probe.sent.index()].contains(&probe.nonce);
         let mac = bridge.own(probe.sent);
-        let kind = match (ours, probe.sent == probe.at.side) {
-            (true, true) => EventKind::ProbeReflected,
-            (true, false) => {
-                self.crossed = true;
-                EventKind::LoopSuspected
-            }
-            // our own duplicate address detection too: a reflection or a loop, and no duplicate (RFC 7527 §4.2)
-            (false, true) => EventKind::Reflected,
-            (false, false) => EventKind::LoopSuspected,
+        let kind = if probe.sent == probe.at.side {
+            EventKind::ProbeReflected
+        } else {
+            self.crossed = true;
+            EventKind::LoopSuspected
         };
         effects.event(Event { time: probe.time, port: probe.port, at: Some(probe.at), kind, mac });
     }
@@ -80,8 +71,7 @@ impl Loops {
         for side in Side::BOTH {
             let mac = bridge.own(side);
             let nonce = nonces.draw(mac);
-            let sent = &mut self.sent[side.index()];
-            *sent = [nonce, sent[0]];
+            bridge.tables.hold.probe(side, nonce);
             let mut bytes = Vec::new();
             match bridge.rules.own.ipv4.filter(|_| bridge.tables.hold.has(OwnAddress::V4)) {
                 Some(address) => build::arp_announcement(&mut bytes, mac, address, Some(nonce)),

@@ -10,7 +10,6 @@ use crate::base::At;
 use crate::base::event::{Event, EventKind};
 use crate::base::reason::Cause;
 use crate::base::time::Time;
-use crate::frame::nonce::Nonce;
 use crate::observe::books::SideBooks;
 use crate::plan::anycast::Anycast;
 use crate::plan::bridge::BridgePlan;
@@ -85,10 +84,11 @@ impl FrameContext<'_> {
         self.notice(ControlMsg::Snooped(self.about(EventKind::IpConflict), self.at.bridge, binding));
     }
 
-    /// A frame of our own came back.
-    pub fn returned(&mut self, sent: Side, nonce: Nonce) {
+    /// One of our loop probes came back. Whoever sends it again and again hides none that really does.
+    pub fn returned(&mut self, sent: Side) {
         let FrameContext { time, port, at, .. } = *self;
-        self.control.push(ControlMsg::Returned(ReturnedProbe { time, port, at, sent, nonce }));
+        let told = self.lots.returned(sent, at.side, time);
+        self.tell(told, ControlMsg::Returned(ReturnedProbe { time, port, at, sent }));
     }
 
     /// Somebody else claims an address of our own, or looks whether it is free.

@@ -2,14 +2,12 @@
 
 use std::net::Ipv6Addr;
 
-use rules::{Mac, Rate, Side};
+use rules::{Mac, Side};
 
 use crate::base::event::Event;
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
-use crate::frame::nonce::Nonce;
 use crate::plan::anycast::Anycast;
-use crate::table::bucket::{Bucket, Pace};
 use crate::table::hold::OwnAddress;
 use crate::table::limits::StrayEvents;
 use crate::table::neighbour::Binding;
@@ -23,7 +21,7 @@ pub enum ControlMsg {
     Snooped(Event, BridgeId, Binding),
     /// No error was sent to this anycast source, on a bridge.
     Anycast(Time, BridgeId, Ipv6Addr, Anycast),
-    /// A frame with one of our own MACs and this nonce came back.
+    /// One of our loop probes came back.
     Returned(ReturnedProbe),
     /// Somebody else claims an address of our own, or wants it.
     Own(Claim),
@@ -41,7 +39,7 @@ impl ControlMsg {
     }
 }
 
-/// A frame of our own that came back.
+/// A loop probe of our own that came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReturnedProbe {
     /// When.
@@ -52,8 +50,6 @@ pub struct ReturnedProbe {
     pub at: At,
     /// The side whose MAC it carries.
     pub sent: Side,
-    /// What it carries.
-    pub nonce: Nonce,
 }
 
 /// Somebody else has, or wants, an address of our own.
@@ -81,13 +77,9 @@ pub struct ControlTx {
     events: rtrb::Producer<ControlMsg>,
     knowledge: rtrb::Producer<ControlMsg>,
     strays: StrayEvents,
-    returned: Bucket,
     /// How many were lost, or were not told as too many alike were.
     pub lost: u64,
 }
-
-/// How many frames of our own one worker passes on that came back.
-const RETURNED: Pace = Pace::new(Rate { per_second: 1000, burst: 1000 });
 
 /// The other end, in the control thread.
 #[derive(Debug)]
@@ -102,19 +94,18 @@ impl ControlTx {
         let (events, told) = rtrb::RingBuffer::new(capacity);
         let (knowledge, known) = rtrb::RingBuffer::new(capacity);
         (
-            ControlTx { events, knowledge, strays: StrayEvents::default(), returned: Bucket::new(), lost: 0 },
+            ControlTx { events, knowledge, strays: StrayEvents::default(), lost: 0 },
             ControlRx { events: told, knowledge: known },
         )
     }
 
     /// Reports something.
     pub fn push(&mut self, message: ControlMsg) {
-        let (queue, paid) = match message {
-            ControlMsg::Event(_) | ControlMsg::Anycast(..) => (&mut self.events, true),
-            ControlMsg::Returned(probe) => (&mut self.knowledge, self.returned.take(probe.time, RETURNED)),
-            ControlMsg::Snooped(..) | ControlMsg::Own(_) => (&mut self.knowledge, true),
+        let queue = match message {
+            ControlMsg::Event(_) | ControlMsg::Anycast(..) => &mut self.events,
+            ControlMsg::Snooped(..) | ControlMsg::Returned(_) | ControlMsg::Own(_) => &mut self.knowledge,
         };
-        if !paid || queue.push(message).is_err() {
+        if queue.push(message).is_err() {
             self.lost += 1;
         }
     }

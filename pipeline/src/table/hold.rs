@@ -4,7 +4,7 @@
 
 use rules::Side;
 
-use super::sync::{AtomicU8, Ordering};
+use super::sync::{AtomicU8, AtomicU64, Ordering};
 
 /// An own address, by its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ impl OwnAddress {
 pub struct Hold {
     flooding: AtomicU8,
     silent: AtomicU8,
+    /// The nonces of the last two probes of each side; 0 for none.
+    probes: [[AtomicU64; 2]; 2],
 }
 
 impl Hold {
@@ -53,6 +55,18 @@ impl Hold {
     /// Holds flooding, or allows it again.
     pub fn hold_flooding(&self, hold: bool) {
         self.flooding.store(u8::from(hold), Ordering::Relaxed);
+    }
+
+    /// A loop probe goes out on a side with this nonce. The one before it may still come back, those before that prove nothing.
+    pub fn probe(&self, side: Side, nonce: [u8; 6]) {
+        let [last, before] = &self.probes[side.index()];
+        before.store(last.load(Ordering::Relaxed), Ordering::Relaxed);
+        last.store(word(nonce), Ordering::Relaxed);
+    }
+
+    /// This is the nonce of one of the last two probes that a side sent.
+    pub fn has_probed(&self, side: Side, nonce: [u8; 6]) -> bool {
+        self.probes[side.index()].iter().any(|sent| sent.load(Ordering::Relaxed) == word(nonce))
     }
 
     /// We have this address: no duplicate is known, and none is being looked for.
@@ -68,4 +82,8 @@ impl Hold {
             self.silent.fetch_and(!address.bit(), Ordering::Relaxed);
         }
     }
+}
+
+fn word(nonce: [u8; 6]) -> u64 {
+    nonce.into_iter().fold(0, |word, byte| word << 8 | u64::from(byte))
 }

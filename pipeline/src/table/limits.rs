@@ -116,6 +116,9 @@ const CHALLENGES: Paces = Paces::new(Rate { per_second: 1, burst: 1 }, Rate { pe
 const SAME_EVENT: Pace = Pace::new(Rate { per_second: 16, burst: 128 });
 const EVENTS: Pace = Pace::new(Rate { per_second: 64, burst: 256 });
 
+/// Probes that come back the same way.
+const RETURNED: Pace = Pace::new(Rate { per_second: 16, burst: 64 });
+
 impl Limits {
     /// Fresh ones.
     pub fn new(bridge: &Bridge, seed: u64) -> Limits {
@@ -313,6 +316,8 @@ pub struct Lots {
     pub notices: [Lot; 2],
     /// Of [`Limits::challenges`].
     pub challenges: [Lot; 2],
+    /// Probes of our own that came back: by the side that sent them, and the one where they came in.
+    returned: [[Bucket; 2]; 2],
     /// By side, listed or not, and kind.
     events: [[EventSlots; 2]; 2],
 }
@@ -337,8 +342,14 @@ impl Lots {
             answers: lots(),
             notices: lots(),
             challenges: lots(),
+            returned: Default::default(),
             events: [[slots(), slots()], [slots(), slots()]],
         }
+    }
+
+    /// A probe that one side sent came in on one, and may be told: one would be enough.
+    pub fn returned(&self, sent: Side, at: Side, now: Time) -> bool {
+        self.returned[sent.index()][at.index()].take(now, RETURNED)
     }
 }
 

@@ -182,6 +182,27 @@ fn f36_answers_on_behalf_go_on_while_flooding_is_held() {
 }
 
 #[test]
+fn f36_who_sends_forged_and_seen_probes_at_full_rate_hides_no_loop() {
+    let mut bench = settled(&config());
+    for _ in 0..3 {
+        let sent = probes(&mut bench);
+        let (_, seen) = sent.iter().find(|(side, _)| *side == M).unwrap();
+        let forged = arp_request(MAC_W, OWN4, OWN4);
+        for number in 0..20_000u32 {
+            let mut forged = forged.clone();
+            forged.extend([&[1, 1], &number.to_be_bytes()[..], &[0; 12]].concat());
+            bench.pour(M, &forged);
+            bench.pour(M, seen);
+        }
+        for (side, probe) in sent {
+            bench.pour(side.other(), &probe);
+        }
+    }
+    probes(&mut bench);
+    assert!(held(&mut bench));
+}
+
+#[test]
 fn f36_one_side_that_sees_the_other_ones_probes_is_enough() {
     for from in [M, W] {
         let mut bench = settled(&config());

@@ -54,9 +54,10 @@ fn own(frame: &Frame<'_>, context: &mut FrameContext<'_>) -> Reason {
     let side = frame.side();
     let sent = if frame.ether.src == frame.bridge.own(side) { side } else { side.other() };
     match nonce::carried(&frame.ether) {
-        Some(nonce) => context.returned(sent, nonce),
-        None if sent == side => context.event(EventKind::Reflected),
-        None => context.event(EventKind::LoopSuspected),
+        Some(nonce) if frame.bridge.tables.hold.has_probed(sent, nonce) => context.returned(sent),
+        // also our own duplicate address detection: a reflection or a loop, and no duplicate (RFC 7527 §4.2)
+        _ if sent == side => context.event(EventKind::Reflected),
+        _ => context.event(EventKind::LoopSuspected),
     }
     Reason::OwnMac
 }

@@ -8,7 +8,7 @@ use rules::Mac;
 use super::arp::{self, Arp};
 use super::checksum;
 use super::ether::{MIN_FRAME, ethertype};
-use super::icmp6::{self, NA, NS, TLLAO, group_mac, solicited_node};
+use super::icmp6::{self, NA, NS, SLLAO, TLLAO, group_mac, solicited_node};
 use super::ipv4::ICMP;
 use super::ipv6::ICMP6;
 use super::nonce::Nonce;
@@ -73,6 +73,14 @@ pub fn arp_probe(frame: &mut Vec<u8>, mac: Mac, address: Ipv4Addr) {
     pad(frame);
 }
 
+/// A request for `target` to one station alone, (to, from) these MACs; without an address of our own it is a probe (RFC 5227 §1.1).
+pub fn arp_question(frame: &mut Vec<u8>, (to, own): (Mac, Mac), from: Option<Ipv4Addr>, target: Ipv4Addr) {
+    let spa = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let question = Arp { op: arp::REQUEST, sha: own, spa, tpa: target };
+    arp(frame, to, own, arp::REQUEST, &question, Mac::ZERO);
+    pad(frame);
+}
+
 fn ipv6(frame: &mut Vec<u8>, src: Ipv6Addr, dst: Ipv6Addr, hop_limit: u8, length: usize) {
     frame.extend_from_slice(&[0x60, 0, 0, 0]);
     frame.extend_from_slice(&(length as u16).to_be_bytes());
@@ -125,6 +133,23 @@ pub fn dad(frame: &mut Vec<u8>, mac: Mac, target: Ipv6Addr, nonce: Nonce) {
     frame.extend_from_slice(&[icmp6::NONCE, 1]);
     frame.extend_from_slice(&nonce);
     sum6(frame, src, dst, 32);
+}
+
+/// A solicitation of `target` to one station alone, (to, from) these MACs, as a host asks whether a neighbour is still there
+/// (RFC 4861 §7.3.3). Without an address of our own it is duplicate address detection: to the group, in a frame to the station
+/// (RFC 6085).
+pub fn solicitation(frame: &mut Vec<u8>, (to, own): (Mac, Mac), from: Option<Ipv6Addr>, target: Ipv6Addr) {
+    let (src, dst) = from.map_or((Ipv6Addr::UNSPECIFIED, solicited_node(target)), |from| (from, target));
+    let length = if from.is_some() { 32 } else { 24 };
+    ether(frame, to, own, ethertype::IPV6);
+    ipv6(frame, src, dst, ND_HOPS, length);
+    frame.extend_from_slice(&[NS, 0, 0, 0, 0, 0, 0, 0]);
+    frame.extend_from_slice(&target.octets());
+    if from.is_some() {
+        frame.extend_from_slice(&[SLLAO, 1]);
+        frame.extend_from_slice(&own.bytes());
+    }
+    sum6(frame, src, dst, length);
 }
 
 /// Addresses of an answer: from us, to the sender.

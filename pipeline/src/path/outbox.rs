@@ -9,7 +9,7 @@ use crate::base::{At, BridgeId};
 pub enum LocalKind {
     /// An answer to a frame.
     Reply,
-    /// A loop probe, or duplicate address detection for ourselves.
+    /// A loop probe, duplicate address detection for ourselves, or a question whether a station is still there.
     Probe,
     /// A further fragment of a frame that crosses.
     Fragment,

@@ -27,7 +27,8 @@ pub(super) struct Replay {
     /// Where to write what is sent on a side (pcap, with the input's time stamps).
     #[arg(long = "out", value_name = "SIDE=FILE")]
     outputs: Vec<SideFile>,
-    /// Also send loop probes and look for duplicates of the bridge's own addresses, as the running bridge does.
+    /// Also send loop probes, look for duplicates of the bridge's own addresses, and ask stations before they move or age, as the
+    /// running bridge does. Without it, a station moves as soon as it was silent for `move_guard`.
     #[arg(long)]
     probes: bool,
     /// Print the books as JSON.

@@ -5,7 +5,7 @@ use std::fmt;
 use rules::Rules;
 
 use crate::io::dpdk::PoolSize;
-use crate::table::Tables;
+use crate::plan::bridge::BridgePlan;
 use crate::table::limits::Limits;
 
 /// Bytes, all of them taken at the start. A reload that brings a bridge takes what that needs.
@@ -25,7 +25,7 @@ impl Memory {
     pub fn of(rules: &Rules) -> Memory {
         let workers = rules.workers.len();
         Memory {
-            tables: rules.bridges.iter().map(Tables::memory_for).sum(),
+            tables: rules.bridges.iter().map(BridgePlan::memory_for).sum(),
             limits: rules.bridges.iter().map(Limits::memory_for).sum(),
             workers,
             frames: PoolSize::of(&rules.ports, workers).bytes(),
@@ -79,7 +79,7 @@ bridges:
             let memory = Memory::of(&rules);
             let limits = Limits::new(&rules.bridges[0], memory.workers, 0).memory();
             let plan = Arc::new(Plan::new(rules, None, &[], 0).unwrap());
-            let tables: usize = plan.bridges.iter().map(|bridge| bridge.tables.memory()).sum();
+            let tables: usize = plan.bridges.iter().map(BridgePlan::memory).sum();
             assert_eq!((memory.tables, memory.limits, memory.workers), (tables, limits, 2));
         }
     }

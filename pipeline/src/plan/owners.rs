@@ -16,7 +16,10 @@ pub struct Owner {
 
 /// The members' addresses.
 #[derive(Debug, Clone, Default)]
-pub struct Owners(HashMap<IpAddr, Owner>);
+pub struct Owners {
+    owners: HashMap<IpAddr, Owner>,
+    addresses: HashMap<Mac, Vec<IpAddr>>,
+}
 
 impl Owners {
     pub(super) fn new(bridge: &Bridge) -> Owners {
@@ -24,12 +27,24 @@ impl Owners {
             let owner = Owner { macs: member.macs.clone(), role: member.role };
             member.addresses.clone().into_iter().map(move |address| (address, owner.clone()))
         };
-        Owners(bridge.members.iter().flat_map(each).collect())
+        let addresses = |member: &rules::Member| {
+            let addresses = member.addresses.clone();
+            member.macs.clone().into_iter().map(move |mac| (mac, addresses.clone()))
+        };
+        Owners {
+            owners: bridge.members.iter().flat_map(each).collect(),
+            addresses: bridge.members.iter().flat_map(addresses).collect(),
+        }
     }
 
     /// Whose an address is.
     pub fn get(&self, address: IpAddr) -> Option<&Owner> {
-        self.0.get(&address)
+        self.owners.get(&address)
+    }
+
+    /// The listed addresses of the member that has a MAC.
+    pub fn addresses_of(&self, mac: Mac) -> &[IpAddr] {
+        self.addresses.get(&mac).map_or(&[], Vec::as_slice)
     }
 
     /// The address is a member's, and none of these MACs is that member's.

@@ -123,3 +123,23 @@ fn a_table_takes_nearly_all_that_it_has_room_for() {
         assert!(writer.refused < 16, "{}", writer.refused);
     }
 }
+
+#[test]
+fn f198_a_mac_is_known_as_an_owner_for_as_long_as_it_has_an_address() {
+    let (table, mut writer) = empty();
+    assert!(!table.has_address_of(A));
+    for number in [1, 2] {
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
+    }
+    assert!(table.has_address_of(A) && !table.has_address_of(B));
+    assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(1), ip(2)]);
+    writer.sweep(&table, at(10_000), Duration::from_millis(8500));
+    assert!(table.has_address_of(A));
+    writer.sweep(&table, at(20_000), Duration::from_secs(1));
+    assert!(!table.has_address_of(A) && writer.addresses_of(A).next().is_none());
+    // an address that goes to another owner
+    for (mac, ms) in [(A, 30_000), (B, 31_000), (B, 91_000)] {
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+    }
+    assert!(!table.has_address_of(A) && table.has_address_of(B));
+}

@@ -290,7 +290,7 @@ impl Watched {
             return Ok(());
         };
         let bridge = plan.bridge(input.at.bridge);
-        let known = bridge.tables.macs.lookup(src, self.now, &bridge.rules.macs).is_some();
+        let known = bridge.place(src, self.now).is_some();
         oracle::ensure(
             !known || (src.is_station() && !bridge.own.contains(&src)),
             "it learned a MAC of no station",

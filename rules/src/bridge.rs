@@ -409,7 +409,7 @@ fn macs(m: &mut Fields<'_, '_>) -> Macs {
             "hold",
             seconds(1, 86_400),
             Duration::from_secs(540),
-            "How long the address is refused then, on both sides.",
+            "How long the address is refused then: on the side where it is not, or on both if it cannot be asked where it is.",
         ),
     });
     Macs { capacity, age, new, move_guard, flap }

@@ -21,7 +21,7 @@ use pipeline::plan::ports::PortMap;
 use pipeline::table::limits::Lots;
 use rules::Rate;
 
-use crate::exchange::{Exchange, Frame, SEED, Traffic};
+use crate::exchange::{Exchange, Frame, Traffic};
 use crate::walk::{Order, Walk};
 
 /// On what a stage is run, and what every frame must come to.

@@ -16,7 +16,7 @@ use pipeline::path::state::WorkerState;
 use pipeline::path::verdict::Verdict;
 use pipeline::table::limits::Lots;
 
-use crate::exchange::{Bridge, Bursts, Exchange, SEED, STEP, Traffic};
+use crate::exchange::{Bridge, Bursts, Exchange, STEP, Traffic};
 use crate::walk::{Order, Walk};
 
 const FEW: Exchange = Exchange::members(100);

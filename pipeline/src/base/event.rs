@@ -14,7 +14,7 @@ crate::base::reason::table! {
         MacWrongSide "mac_wrong_side" "a pinned MAC spoke on the wrong side";
         MacBothSides "mac_both_sides" "a MAC is active on both sides: a duplicate or a loop";
         MacMoved "mac_moved" "a MAC moved to this side";
-        MacFlapping "mac_flapping" "a MAC moved too often and is in quarantine";
+        MacFlapping "mac_flapping" "a MAC moved too often, or was claimed too often where it is not: it is refused for a while";
         MacTableFull "mac_table_full" "the side has learned all the addresses that it may";
         ArpNetBcast "arp_net_bcast" "ARP for a network or broadcast address: this station has a wrong netmask";
         ArpSpoof "arp_spoof" "ARP claims a member's address for this MAC";

@@ -28,7 +28,8 @@ pub(super) struct Replay {
     /// which has no time after 2106.
     #[arg(long = "out", value_name = "SIDE=FILE")]
     outputs: Vec<SideFile>,
-    /// Also send loop probes and look for duplicates of the bridge's own addresses, as the running bridge does.
+    /// Also send loop probes, look for duplicates of the bridge's own addresses, and ask stations before they move or age, as the
+    /// running bridge does. Without it, a station moves as soon as it was silent for `move_guard`.
     #[arg(long)]
     probes: bool,
     /// Print the books as JSON.

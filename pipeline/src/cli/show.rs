@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use super::common::print;
 use crate::control::socket;
 use crate::control::status::{
-    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, StageCost, WorkerNow,
+    Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, StageCost, TableUse, WorkerNow,
     WorkerRates, WorkerStages, WorkerStatus,
 };
 
@@ -78,8 +78,12 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     match what {
         Question::Counters => {
-            let Counters { report, devices, silent_workers, log_lines_lost } = serde_json::from_str(answer)?;
+            let Counters { report, devices, silent_workers, log_lines_lost, moves } =
+                serde_json::from_str(answer)?;
             write!(text, "{report}")?;
+            for (bridge, moves) in moves {
+                writeln!(text, "bridge {bridge}: {moves}")?;
+            }
             for device in devices {
                 writeln!(text, "{device}")?;
             }
@@ -102,7 +106,11 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
                 writeln!(text, "{:<20} {:<18} {idle:>8} {:>6} {member}", mac.side, mac.mac, mac.moves)?;
             }
             for table in tables {
-                writeln!(text, "{}: {} of {} addresses", table.side, table.learned, table.capacity)?;
+                let TableUse { side, learned, capacity, listed } = table;
+                writeln!(
+                    text,
+                    "{side}: {learned} of {capacity} addresses, and {listed} listed ones without a side"
+                )?;
             }
         }
         Question::Neighbours => {

@@ -5,7 +5,7 @@ use std::fmt;
 use rules::Rules;
 
 use crate::io::dpdk::PoolSize;
-use crate::table::Tables;
+use crate::plan::bridge::BridgePlan;
 
 /// Bytes, all of them taken at the start. A reload that brings a bridge takes what that needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Memory {
     /// Of a bridge that goes by these rules.
     pub fn of(rules: &Rules) -> Memory {
         Memory {
-            tables: rules.bridges.iter().map(Tables::memory_for).sum(),
+            tables: rules.bridges.iter().map(BridgePlan::memory_for).sum(),
             frames: PoolSize::of(&rules.ports, rules.workers.len()).bytes(),
         }
     }
@@ -70,7 +70,7 @@ bridges:
             let rules = rules(macs, neighbours);
             let memory = Memory::of(&rules);
             let plan = Arc::new(Plan::new(rules, None, &[], 0).unwrap());
-            let tables: usize = plan.bridges.iter().map(|bridge| bridge.tables.memory()).sum();
+            let tables: usize = plan.bridges.iter().map(BridgePlan::memory).sum();
             assert_eq!(memory.tables, tables);
         }
     }

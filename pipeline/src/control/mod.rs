@@ -10,6 +10,7 @@ mod hardware;
 pub mod log;
 mod loops;
 pub mod memory;
+mod moves;
 mod nonces;
 pub mod plane;
 mod reload;
@@ -32,7 +33,6 @@ use tracing::{info, warn};
 
 use crate::observe::report::Report;
 use crate::plan::Plan;
-use crate::table::fdb::Sweep;
 use alarms::Alarms;
 use effects::Effects;
 use log::LinesLost;
@@ -77,7 +77,6 @@ struct Control {
     running: Running,
     alarms: Alarms,
     effects: Effects,
-    sweeps: Vec<Sweep>,
     links: Vec<Option<bool>>,
     watchdog: Watchdog,
 }
@@ -89,7 +88,6 @@ impl Control {
             running,
             alarms: Alarms::default(),
             effects: Effects::default(),
-            sweeps: Vec::new(),
             links: Vec::new(),
             watchdog: Watchdog::from_environment(),
         }
@@ -148,6 +146,7 @@ impl Control {
         for message in self.running.workers.messages() {
             self.running.plane.take_in(&plan, &message, &mut self.effects);
         }
+        self.running.plane.sweep(&plan, now, SWEEP_TICKS, &mut self.effects);
         // while nobody can send, nothing is looked for: a look that nobody saw would find no duplicate
         if self.running.workers.can_send() {
             self.running.plane.tick(&plan, now, &mut self.effects);
@@ -155,11 +154,6 @@ impl Control {
         self.running.workers.send(std::mem::take(&mut self.effects.send));
         self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
-        self.sweeps.resize_with(plan.bridges.len(), Sweep::default);
-        for (bridge, sweep) in plan.bridges.iter().zip(&mut self.sweeps) {
-            let macs = &bridge.tables.macs;
-            macs.sweep(now, &bridge.rules.macs, sweep, macs.slots().div_ceil(SWEEP_TICKS));
-        }
         if ticks.is_multiple_of(LINK_TICKS) {
             self.look_at_links(&plan);
         }

@@ -1,4 +1,4 @@
-//! The control plane: what it concludes from the workers' messages, on the clock of whoever drives it. Neighbours, the
+//! The control plane: what it concludes from the workers' messages, on the clock of whoever drives it. Neighbours, moves, the
 //! bridge's own addresses, loops. One for all workers; what it wants done it gives back as [`Effects`].
 
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use super::ask::ask;
 use super::dad::OwnAddresses;
 use super::effects::{Effects, OperatorEvent};
 use super::loops::Loops;
+use super::moves::{Around, MoveCounts, Moves};
 use super::nonces::Nonces;
 use crate::base::time::Time;
 use crate::base::{At, BridgeId};
@@ -20,6 +21,7 @@ use crate::plan::Plan;
 use crate::plan::anycast::Anycast;
 use crate::plan::bridge::BridgePlan;
 use crate::table::Tables;
+use crate::table::fdb::Sweep;
 use crate::table::neighbour::{Binding, Change, Writer};
 
 /// How often neighbours that were not heard are swept out.
@@ -33,7 +35,7 @@ const MOST_TOLD: usize = 1024;
 #[derive(Debug)]
 pub struct ControlPlane {
     nonces: Nonces,
-    /// Probes and duplicate address detection are sent: live, and in a replay that asks for them.
+    /// Probes, duplicate address detection and questions to stations are sent: live, and in a replay that asks for them.
     active: bool,
     bridges: Vec<Bridge>,
     swept: Option<Time>,
@@ -46,18 +48,35 @@ struct Bridge {
     /// The tables that the rest belongs to: a bridge that was removed and comes back has new ones, and starts anew here.
     tables: Arc<Tables>,
     neighbours: Writer,
+    sweep: Sweep,
+    moves: Moves,
     own_addresses: OwnAddresses,
     loops: Loops,
 }
 
 impl Bridge {
-    fn new(tables: &Arc<Tables>, asks: bool) -> Bridge {
+    fn new(tables: &Arc<Tables>, active: bool) -> Bridge {
+        if active {
+            tables.hold.verify_moves();
+        }
         Bridge {
             tables: Arc::clone(tables),
-            neighbours: Writer::new(asks),
+            neighbours: Writer::new(active),
+            sweep: Sweep::default(),
+            moves: Moves::default(),
             own_addresses: OwnAddresses::default(),
             loops: Loops::default(),
         }
+    }
+
+    /// Its moves, and what they need.
+    fn moves<'a>(
+        &'a mut self,
+        bridge: &'a BridgePlan,
+        now: Time,
+        effects: &'a mut Effects,
+    ) -> (&'a mut Moves, Around<'a>) {
+        (&mut self.moves, Around { bridge, neighbours: &self.neighbours, now, effects })
     }
 }
 
@@ -78,6 +97,16 @@ impl ControlPlane {
         self.bridges.iter().map(|bridge| bridge.neighbours.refused).collect()
     }
 
+    /// What became of stations that spoke on another side than their own, by [`BridgeId`].
+    pub fn moves(&self) -> Vec<MoveCounts> {
+        self.bridges.iter().map(|bridge| bridge.moves.counts).collect()
+    }
+
+    /// The next time at which a station that is being looked for needs something done.
+    pub fn due(&self) -> Option<Time> {
+        self.bridges.iter().filter_map(|bridge| bridge.moves.due()).min()
+    }
+
     /// Forgets what belongs to tables that are gone.
     fn follow(&mut self, plan: &Plan) {
         for (state, bridge) in self.bridges.iter_mut().zip(&plan.bridges) {
@@ -86,8 +115,8 @@ impl ControlPlane {
             }
         }
         let known = self.bridges.len();
-        let new = plan.bridges.iter().skip(known).map(|bridge| Bridge::new(&bridge.tables, self.active));
-        self.bridges.extend(new);
+        let new = plan.bridges.iter().skip(known);
+        self.bridges.extend(new.map(|bridge| Bridge::new(&bridge.tables, self.active)));
     }
 
     /// Takes in a worker's message.
@@ -123,6 +152,10 @@ impl ControlPlane {
                 let id = claim.at.bridge;
                 self.bridges[id.index()].own_addresses.claimed(plan.bridge(id), claim, effects);
             }
+            ControlMsg::Challenge(challenge) => {
+                let id = challenge.at.bridge;
+                self.bridges[id.index()].moves.challenged(challenge);
+            }
         }
     }
 
@@ -141,9 +174,42 @@ impl ControlPlane {
         }
     }
 
+    /// Frees what has aged in the next part of the MAC tables, of so many; asks whom it meets there before they age (F211).
+    pub fn sweep(&mut self, plan: &Plan, now: Time, parts: usize, effects: &mut Effects) {
+        self.follow(plan);
+        let bridges = self.bridges.iter_mut().zip(&plan.bridges).zip(BridgeId::all(plan.bridges.len()));
+        for ((state, bridge), id) in bridges {
+            let (rules, macs) = (&bridge.rules.macs, &bridge.tables.macs);
+            let mut sweep = std::mem::take(&mut state.sweep);
+            let active = self.active && !bridge.removed;
+            let (moves, mut around) = state.moves(bridge, now, effects);
+            macs.sweep(now, rules, &mut sweep, macs.slots().div_ceil(parts), |mac, side| {
+                if active {
+                    moves.fades(id, mac, side, &mut around);
+                }
+            });
+            if sweep.is_new() {
+                bridge.roaming.sweep_all(now, rules); // as large as the list of members, and nothing ages there
+            }
+            state.sweep = sweep;
+        }
+    }
+
+    /// Does what is due about stations that are being looked for.
+    pub fn verify(&mut self, plan: &Plan, now: Time, effects: &mut Effects) {
+        self.follow(plan);
+        for (state, bridge) in self.bridges.iter_mut().zip(&plan.bridges) {
+            let (moves, mut around) = state.moves(bridge, now, effects);
+            moves.tick(&mut around);
+        }
+    }
+
     /// Runs the timers that are due.
     pub fn tick(&mut self, plan: &Plan, now: Time, effects: &mut Effects) {
         self.follow(plan);
+        if self.active {
+            self.verify(plan, now, effects);
+        }
         let sweep = self.swept.is_none_or(|swept| now.since(swept) >= SWEEP);
         if sweep {
             self.swept = Some(now);

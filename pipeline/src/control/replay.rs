@@ -79,7 +79,7 @@ impl Replay {
         (0..ports).map(placeholder_mac).collect()
     }
 
-    /// The same with its loop probes and its own duplicate address detection.
+    /// The same with its loop probes, its own duplicate address detection, and its questions to stations before they move or age.
     pub fn with_probes(mut self) -> Replay {
         self.plane = ControlPlane::new(SEED, true);
         self
@@ -95,6 +95,7 @@ impl Replay {
         while let Some(message) = self.queue.pop() {
             self.plane.take_in(&plan, &message, &mut self.effects);
         }
+        self.plane.verify(&plan, self.now, &mut self.effects);
         self.send_own();
         let mut sent = Vec::new();
         for (port, output) in self.worker.io.output.iter_mut().enumerate() {
@@ -108,15 +109,22 @@ impl Replay {
         sent
     }
 
-    /// Lets time pass: timers that are due run, once each a gap. What they send comes out with the next frame.
+    /// Lets time pass: timers that are due run, once each a gap, but for those of stations that are being looked for, which run each
+    /// at its time: else one that speaks once a second would be believed late (F199). What they send comes out with the next frame.
     pub fn advance(&mut self, time: Time) {
-        self.now = self.now.max(time);
+        /// More than one gap can need: each brings a verification to its next step.
+        const MOST_STEPS: usize = 1 << 14;
         let plan = Arc::clone(self.worker.plan());
+        for _ in 0..MOST_STEPS {
+            let Some(due) = self.plane.due().filter(|due| *due < time) else { break };
+            self.now = self.now.max(due);
+            self.plane.verify(&plan, self.now, &mut self.effects);
+            self.send_own();
+        }
+        self.now = self.now.max(time);
         if self.swept.is_none_or(|swept| self.now.since(swept) >= SWEEP) {
             self.swept = Some(self.now);
-            for bridge in &plan.bridges {
-                bridge.tables.macs.sweep_all(self.now, &bridge.rules.macs);
-            }
+            self.plane.sweep(&plan, self.now, 1, &mut self.effects);
         }
         self.plane.tick(&plan, self.now, &mut self.effects);
         self.send_own();

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
 use super::hardware::Losses;
+pub use super::moves::MoveCounts;
 use super::running::Running;
 use super::workers::WorkerBooks;
 use crate::base::At;
@@ -60,6 +62,9 @@ pub struct Counters {
     /// Lines of the log that found no room, as nobody read it.
     #[serde(default)]
     pub log_lines_lost: u64,
+    /// By the bridge's name: stations that spoke on another side than their own.
+    #[serde(default)]
+    pub moves: IndexMap<String, MoveCounts>,
 }
 
 /// A port's device.
@@ -89,10 +94,13 @@ pub struct Macs {
 pub struct TableUse {
     /// `SIDE`, or `BRIDGE/SIDE`.
     pub side: String,
-    /// Addresses learned.
+    /// Addresses learned, but for listed ones.
     pub learned: u32,
     /// Addresses that may be.
     pub capacity: u32,
+    /// Listed addresses without a side of their own that were heard here: they need none of that room.
+    #[serde(default)]
+    pub listed: u32,
 }
 
 /// One learned address.
@@ -345,6 +353,13 @@ impl Running {
             report: Report::new(plan, &books, &[]),
             silent_workers: self.workers.silent(),
             log_lines_lost: self.lines_lost.count(),
+            moves: plan
+                .bridges
+                .iter()
+                .zip(self.plane.moves())
+                .filter(|(bridge, _)| !bridge.removed)
+                .map(|(bridge, counts)| (bridge.rules.name.clone(), counts))
+                .collect(),
             devices: devices
                 .map(|((port, link), lost)| Device {
                     port: port.name.clone(),
@@ -363,14 +378,20 @@ impl Running {
         let mut tables = Vec::new();
         for (name, At { bridge, side }) in sides(plan) {
             let bridge = plan.bridge(bridge);
-            let table = &bridge.tables.macs;
+            let rules = &bridge.rules.macs;
             tables.push(TableUse {
                 side: name.clone(),
-                learned: table.count(side),
-                capacity: bridge.rules.macs.capacity,
+                learned: bridge.tables.macs.count(side),
+                capacity: rules.capacity,
+                listed: bridge.roaming.count(side),
             });
-            let mut here: Vec<_> =
-                table.entries(now, &bridge.rules.macs).filter(|entry| entry.side == side).collect();
+            let mut here: Vec<_> = [&bridge.tables.macs, &*bridge.roaming]
+                .into_iter()
+                .flat_map(|table| table.entries(now, rules).map(move |entry| (table, entry)))
+                // a station that a reload has listed is in the strangers' table too until it ages there
+                .filter(|(table, entry)| entry.side == side && std::ptr::eq(*table, bridge.fdb_of(entry.mac)))
+                .map(|(_, entry)| entry)
+                .collect();
             here.sort_by_key(|entry| entry.mac);
             macs.extend(here.into_iter().map(|entry| LearnedMac {
                 side: name.clone(),

@@ -83,6 +83,7 @@ pub(super) struct Workers {
 /// Puts a large table into huge pages, before anybody uses it.
 fn spread_out(bridge: &BridgePlan) {
     in_huge_pages(bridge.tables.macs.extent());
+    in_huge_pages(bridge.roaming.extent());
 }
 
 impl Workers {
@@ -260,7 +261,7 @@ impl Workers {
             let old = before.bridges.get(index);
             // also where a bridge was removed and comes back
             let is_new = !old.is_some_and(|old| Arc::ptr_eq(&old.tables, &bridge.tables));
-            if is_new {
+            if !old.is_some_and(|old| Arc::ptr_eq(&old.roaming, &bridge.roaming)) {
                 spread_out(bridge);
             }
             if is_new || old.is_some_and(|old| (bridge.own, bridge.rules.own) != (old.own, old.rules.own)) {

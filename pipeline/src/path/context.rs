@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use rules::{Mac, Side};
 
-use super::control_queue::{Claim, ControlMsg, ControlTx, ReturnedProbe};
+use super::control_queue::{Challenge, Claim, ControlMsg, ControlTx, ReturnedProbe};
 use super::outbox::Outbox;
 use crate::base::At;
 use crate::base::event::{Event, EventKind};
@@ -95,6 +95,16 @@ impl FrameContext<'_> {
     pub fn own_claim(&mut self, address: OwnAddress, looks: bool) {
         let FrameContext { time, port, at, mac, .. } = *self;
         self.notice(ControlMsg::Own(Claim { time, at, port, address, mac, looks }));
+    }
+
+    /// The frame's station belongs on another side, as far as we know: it is to be looked for there.
+    pub fn challenge(&mut self, listed: bool) {
+        let FrameContext { time, at, mac, bridge, .. } = *self;
+        let (limit, who) = (&bridge.tables.limits.challenges, Claimant { mac, side: at.side, listed });
+        // what is not passed on is no loss: it comes again with the next frame
+        if limit.admit(&mut self.lots.challenges, who, time, bridge.rates.challenges) == Admitted::Yes {
+            self.control.push(ControlMsg::Challenge(Challenge { time, at, mac, listed }));
+        }
     }
 
     /// No error was sent to an anycast source.

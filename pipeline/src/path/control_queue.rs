@@ -25,6 +25,8 @@ pub enum ControlMsg {
     Returned(ReturnedProbe),
     /// Somebody else claims an address of our own, or wants it.
     Own(Claim),
+    /// A station speaks on another side than its own: it is to be looked for there.
+    Challenge(Challenge),
 }
 
 impl ControlMsg {
@@ -35,6 +37,7 @@ impl ControlMsg {
             ControlMsg::Snooped(_, bridge, _) | ControlMsg::Anycast(_, bridge, ..) => Some(*bridge),
             ControlMsg::Returned(probe) => Some(probe.at.bridge),
             ControlMsg::Own(claim) => Some(claim.at.bridge),
+            ControlMsg::Challenge(challenge) => Some(challenge.at.bridge),
         }
     }
 }
@@ -67,6 +70,19 @@ pub struct Claim {
     pub mac: Mac,
     /// It only looks whether the address is free.
     pub looks: bool,
+}
+
+/// A station speaks on another side than its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Challenge {
+    /// When.
+    pub time: Time,
+    /// Where it speaks now.
+    pub at: At,
+    /// Which.
+    pub mac: Mac,
+    /// A member has it.
+    pub listed: bool,
 }
 
 /// A worker's two queues to the control thread: one for events, which any station can cause by the thousand, and one for what
@@ -103,7 +119,7 @@ impl ControlTx {
     pub fn push(&mut self, message: ControlMsg) {
         let queue = match message {
             ControlMsg::Event(_) | ControlMsg::Anycast(..) => &mut self.events,
-            ControlMsg::Snooped(..) | ControlMsg::Returned(_) | ControlMsg::Own(_) => &mut self.knowledge,
+            _ => &mut self.knowledge,
         };
         if queue.push(message).is_err() {
             self.lost += 1;

@@ -5,7 +5,7 @@ use rules::{Mac, Side};
 use crate::base::time::Time;
 use crate::plan::bridge::BridgePlan;
 use crate::table::fdb::{FdbLookup, FdbView, Learned};
-use crate::table::static_fdb::{StaticHit, StaticView};
+use crate::table::static_fdb::{StaticEntry, StaticHit, StaticView};
 
 /// The stations of a bridge, as a burst of frames sees them.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +39,28 @@ impl<'a> Stations<'a> {
         let known = match self.static_fdb.lookup_from(mac, side) {
             StaticHit::Here => FdbLookup::Hit,
             StaticHit::Unlisted if self.learned => self.fdb.known(mac, side),
-            StaticHit::Roaming => self.fdb.known(mac, side),
-            StaticHit::Unlisted | StaticHit::Elsewhere => FdbLookup::Miss,
+            StaticHit::Unlisted => FdbLookup::Miss,
+            StaticHit::Unsure => self.seek(mac, side),
         };
         match known {
             FdbLookup::Miss => None,
             FdbLookup::HitStale => Some(Station { stale: true }),
             FdbLookup::Hit => Some(Station { stale: false }),
+        }
+    }
+
+    /// [`Stations::on`] where the short look is not enough. Out of line, so that the others do not pay for the table of the listed
+    /// stations without a side.
+    #[cold]
+    #[inline(never)]
+    fn seek(&self, mac: Mac, side: Side) -> FdbLookup {
+        match self.bridge.static_fdb.get(mac) {
+            Some(StaticEntry::To(there)) if there == side => FdbLookup::Hit,
+            Some(StaticEntry::Roaming) => {
+                self.bridge.roaming.view(self.now, &self.bridge.rules.macs).known(mac, side)
+            }
+            None if self.learned => self.fdb.known(mac, side),
+            Some(StaticEntry::To(_) | StaticEntry::Own) | None => FdbLookup::Miss,
         }
     }
 
@@ -69,11 +84,9 @@ impl<'a> Stations<'a> {
     #[cold]
     #[inline(never)]
     fn refresh(&self, mac: Mac, side: Side) -> bool {
-        let learn = || {
-            let fdb = &self.bridge.tables.macs;
-            fdb.learn(mac, side, self.now, &self.bridge.rules.macs, || false) == Learned::Known
-        };
-        self.fdb.refresh(mac, side) || learn()
+        let (fdb, rules) = (self.bridge.fdb_of(mac), &self.bridge.rules.macs);
+        let learn = || fdb.learn_unless(mac, side, self.now, rules, || false, || true) == Learned::Known;
+        fdb.view(self.now, rules).refresh(mac, side) || learn()
     }
 }
 

@@ -1,9 +1,10 @@
 //! One bridge, ready.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use rules::{Bridge, Mac, Side, Tags};
+use rules::{Admission, Bridge, Mac, Side, Tags};
 
 use super::anycast::{Anycast, anycast};
 use super::edges::Edges;
@@ -12,7 +13,7 @@ use super::owners::Owners;
 use crate::base::time::Time;
 use crate::frame::icmp6;
 use crate::table::Tables;
-use crate::table::fdb::Place;
+use crate::table::fdb::{Fdb, Place};
 use crate::table::hold::OwnAddress;
 use crate::table::limits::LimitRates;
 use crate::table::static_fdb::{StaticEntry, StaticFdb};
@@ -38,12 +39,28 @@ pub struct BridgePlan {
     fast: [FastRules; 2],
     /// How much stations and sides may send.
     pub rates: LimitRates,
+    /// Where the listed stations without a side are: strangers take no room from them (F195). It survives a reload that lists the
+    /// same ones; else the next plan has another, with all that is known of them.
+    pub roaming: Arc<Fdb>,
     /// What survives a reload.
     pub tables: Arc<Tables>,
 }
 
+/// The listed MACs without a side.
+fn roaming(rules: &Bridge) -> HashSet<Mac> {
+    let members = rules.members.iter().filter(|member| member.side.is_none());
+    members.flat_map(|member| member.macs.iter().copied()).collect()
+}
+
 impl BridgePlan {
-    pub(super) fn new(rules: Bridge, tables: Arc<Tables>, port_macs: &[Mac]) -> BridgePlan {
+    /// `before` had the same tables.
+    pub(super) fn new(
+        rules: Bridge,
+        tables: Arc<Tables>,
+        before: Option<&BridgePlan>,
+        port_macs: &[Mac],
+        seed: u64,
+    ) -> BridgePlan {
         let own = Side::BOTH.map(|side| {
             let rules = rules.side(side);
             rules.mac.unwrap_or_else(|| {
@@ -58,10 +75,68 @@ impl BridgePlan {
             edges: Edges::new(&rules.peering4),
             owners: Owners::new(&rules),
             rates: LimitRates::new(&rules),
+            roaming: BridgePlan::roaming(&rules, &tables, before, seed),
             tables,
             removed: false,
             rules,
         }
+    }
+
+    /// The table of the listed stations without a side. What is known of a station goes along when it is listed, and when it is
+    /// struck off (law 4).
+    fn roaming(rules: &Bridge, tables: &Tables, before: Option<&BridgePlan>, seed: u64) -> Arc<Fdb> {
+        let listed = roaming(rules);
+        if let Some(before) = before.filter(|before| roaming(&before.rules) == listed) {
+            return Arc::clone(&before.roaming);
+        }
+        let table = Fdb::lasting(listed.len() as u32, seed);
+        if let Some(before) = before {
+            let old = roaming(&before.rules);
+            table.take_over(&before.roaming, |mac| listed.contains(&mac));
+            table.take_over(&tables.macs, |mac| listed.contains(&mac) && !old.contains(&mac));
+            if rules.admission == Admission::Learned {
+                let struck = |mac: &Mac| !rules.members.iter().any(|member| member.macs.contains(mac));
+                let struck: HashSet<Mac> = old.into_iter().filter(struck).collect();
+                tables.macs.take_over(&before.roaming, |mac| struck.contains(&mac));
+            }
+        }
+        Arc::new(table)
+    }
+
+    /// Bytes that the tables of a bridge with these rules take.
+    pub fn memory_for(rules: &Bridge) -> usize {
+        Tables::memory_for(rules) + Fdb::memory_for(roaming(rules).len() as u32)
+    }
+
+    /// Bytes that its tables take.
+    pub fn memory(&self) -> usize {
+        self.tables.memory() + self.roaming.memory()
+    }
+
+    /// The table that a MAC is in if it was learned, by what the rules know of it.
+    #[inline]
+    pub fn fdb(&self, known: Option<StaticEntry>) -> &Fdb {
+        match known {
+            Some(StaticEntry::Roaming) => &self.roaming,
+            Some(StaticEntry::To(_) | StaticEntry::Own) | None => &self.tables.macs,
+        }
+    }
+
+    /// [`BridgePlan::fdb`] of a MAC.
+    pub fn fdb_of(&self, mac: Mac) -> &Fdb {
+        self.fdb(self.static_fdb.get(mac))
+    }
+
+    /// Where a MAC was learned.
+    pub fn place(&self, mac: Mac, now: Time) -> Option<Place> {
+        self.fdb_of(mac).lookup(mac, now, &self.rules.macs)
+    }
+
+    /// A station is asked on its side before it is believed on the other (F198): somebody can, and knows an address of its.
+    pub fn must_verify(&self, mac: Mac) -> bool {
+        let known =
+            || !self.owners.addresses_of(mac).is_empty() || self.tables.neighbours.has_address_of(mac);
+        self.tables.hold.verifies_moves() && known()
     }
 
     /// Whether these are rules of the same bridge, which keeps its books and, unless it was removed meanwhile, its tables: the
@@ -85,6 +160,7 @@ impl BridgePlan {
             link_local: self.link_local,
             fast: Side::BOTH.map(|side| FastRules::new(&self.rules, side)),
             rates: self.rates,
+            roaming: Arc::new(Fdb::lasting(0, 0)),
             tables: Arc::new(Tables::retired()),
         }
     }
@@ -104,7 +180,7 @@ impl BridgePlan {
         if let Some(StaticEntry::To(side)) = self.static_fdb.get(mac) {
             return Some(side);
         }
-        match self.tables.macs.lookup(mac, now, &self.rules.macs) {
+        match self.place(mac, now) {
             Some(Place::Side(side)) => Some(side),
             Some(Place::Quarantined) | None => None,
         }

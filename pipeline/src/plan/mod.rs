@@ -56,12 +56,12 @@ impl Plan {
         for bridge in &rules.bridges {
             let known = bridges.iter().position(|known| known.is_same(bridge));
             let id = BridgeId::new(known.unwrap_or(bridges.len())).ok_or(TooManyBridges)?;
-            let tables = known.and_then(|known| before?.bridges.get(known)).filter(|before| !before.removed);
-            let tables = match tables {
+            let before = known.and_then(|known| before?.bridges.get(known)).filter(|before| !before.removed);
+            let tables = match before {
                 Some(before) => Arc::clone(&before.tables),
                 None => Arc::new(Tables::new(bridge, seed)),
             };
-            let ready = BridgePlan::new(bridge.clone(), tables, port_macs);
+            let ready = BridgePlan::new(bridge.clone(), tables, before, port_macs, seed);
             match known {
                 Some(known) => bridges[known] = ready,
                 None => bridges.push(ready),

@@ -18,6 +18,9 @@
 //! it may be behind. **A stamp never wraps unnoticed**: every sweep of the whole table moves a horizon up to which all
 //! stamps can be read, and whoever looks at the table from beyond it (a capture may jump by days between two frames)
 //! sweeps first.
+//!
+//! There are two kinds. The strangers' forgets who was not heard for `age`; that of the listed stations without a side
+//! [lasts](Fdb::lasting) (F195, F211).
 
 use std::fmt;
 use std::iter;
@@ -40,7 +43,10 @@ const STAMPS: u64 = 1 << 14;
 const AHEAD: u64 = 255;
 
 /// Ticks beyond the start of a sweep until a stamp that it left could be misread: 432 s.
-const UNTIL_HORIZON: u64 = STAMPS - AHEAD - 1 - tick_of(Time::from_nanos(nanos(Fdb::LONGEST)));
+const UNTIL_HORIZON: u64 = STAMPS - AHEAD - 1 - LONGEST_SILENCE;
+
+/// Ticks after which an address counts as silent whatever the rules say: no stamp need say more.
+const LONGEST_SILENCE: u64 = tick_of(Time::from_nanos(nanos(Fdb::LONGEST))) + 1;
 
 /// Words of a set, which is one cache line. (The model checker tries every order of steps: it gets fewer.)
 const WAYS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -78,8 +84,11 @@ pub enum Learned {
     NewLimit,
     /// Not learned or not moved: its side has all the addresses that it may have (F48), or the address is no station's.
     Full,
-    /// It was heard on the other side within `move_guard` (F43); the entry is unchanged.
+    /// It was heard on the other side within `move_guard` (F43), or must be looked for there before it is believed here (F198);
+    /// the entry is unchanged.
     BothSides,
+    /// It proved too often that it is on the other side: who claims it here is not believed for a while (F200).
+    Refused,
     /// It moves to and fro and is quarantined on both sides (F46).
     Flapping {
         /// By this very frame: the one to report.
@@ -101,6 +110,31 @@ pub enum Place {
     Side(Side),
     /// Flapping: nothing goes to it (F46).
     Quarantined,
+}
+
+/// When and where an address was last heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// The side.
+    pub side: Side,
+    /// The beginning of the tick.
+    pub heard: Time,
+}
+
+/// What became of an address that was looked for on its side, for [`Fdb::move_silent`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It was silent, and is on the other side now.
+    Moved,
+    /// It was heard on its side since it was asked.
+    Alive,
+    /// It was silent since it was asked, and not for `move_guard` yet.
+    Guarded,
+    /// It was silent, and its new side has all the addresses that it may have.
+    Full,
+    /// Nothing is left to be decided: it is there already, or nowhere.
+    Settled,
 }
 
 /// An entry, as people look at it.
@@ -225,18 +259,22 @@ struct Slot {
 struct History {
     moves: AtomicU32,
     /// The move number n is at n modulo its length. In quarantine the first is its end, as moves no longer matter: who wrote
-    /// that and then found the entry changed has made one move of an address that is about to be quarantined count longer.
+    /// that and then found the entry changed has made one move of an address that is about to be quarantined count longer. It is
+    /// also the end of the time for which challengers are refused, which makes one move count longer too.
     times: [AtomicU32; MOVES],
 }
 
 impl History {
+    /// In `moves`, above the number: until the first of the times, challengers are refused.
+    const REFUSES: u32 = 1 << 31;
+
     fn new() -> History {
         History { moves: AtomicU32::new(0), times: std::array::from_fn(|_| AtomicU32::new(0)) }
     }
 
     /// Forgets what another address left behind. Most left nothing, and then there is nothing to write.
     fn clear(&self) {
-        if self.moves() != 0 {
+        if self.moves.load(Ordering::Relaxed) != 0 {
             self.moves.store(0, Ordering::Relaxed);
         }
     }
@@ -256,11 +294,30 @@ impl History {
 
     /// A move without its time.
     fn count(&self) {
-        self.moves.store(self.moves().wrapping_add(1), Ordering::Relaxed);
+        // whoever refuses challengers meanwhile is not overwritten; more moves than 2^31 an entry does not see
+        self.moves.fetch_add(1, Ordering::Relaxed);
     }
 
     fn moves(&self) -> u32 {
-        self.moves.load(Ordering::Relaxed)
+        self.moves.load(Ordering::Relaxed) & !History::REFUSES
+    }
+
+    /// Challengers are refused for so long, and up to a tick more.
+    fn refuse(&self, now: Time, hold: Duration) {
+        self.hold(now, hold);
+        self.moves.fetch_or(History::REFUSES, Ordering::Release);
+    }
+
+    fn refuses(&self, now: Time) -> bool {
+        self.moves.load(Ordering::Acquire) & History::REFUSES != 0 && !self.left(now).is_zero()
+    }
+
+    /// What is known of an address goes along with it into another table.
+    fn copy(&self, from: &History) {
+        for (time, from) in self.times.iter().zip(&from.times) {
+            time.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.moves.store(from.moves.load(Ordering::Relaxed), Ordering::Release);
     }
 
     /// The quarantine lasts for so long, and up to a tick more.
@@ -292,11 +349,20 @@ pub struct Sweep {
     began: u64,
 }
 
+impl Sweep {
+    /// Nothing is swept yet, or all is: the next piece is the first one.
+    pub fn is_new(&self) -> bool {
+        self.next == 0
+    }
+}
+
 /// The table. Shared by reference; every method may be called by any thread at any time.
 pub struct Fdb {
     sets: Box<[Set]>,
     key: HashKey,
     capacity: u32,
+    /// Addresses stay, however long they are silent.
+    lasting: bool,
     /// The last tick at which every stamp in the table can be read.
     horizon: AtomicU64,
     histories: Box<[History]>,
@@ -415,11 +481,21 @@ impl Fdb {
 
     /// [`Fdb::new`] for so many addresses a side.
     pub fn with_capacity(capacity: u32, seed: u64) -> Fdb {
+        Fdb::made(capacity, false, seed)
+    }
+
+    /// A table for so many listed addresses, all of which have room on either side and none of which ages (F195, F211).
+    pub fn lasting(addresses: u32, seed: u64) -> Fdb {
+        Fdb::made(addresses, true, seed)
+    }
+
+    fn made(capacity: u32, lasting: bool, seed: u64) -> Fdb {
         let sets = Fdb::sets_for(capacity);
         Fdb {
             sets: (0..sets).map(|_| Set(std::array::from_fn(|_| AtomicU64::new(Word::FREE.0)))).collect(),
             key: HashKey::from_seed(seed),
             capacity,
+            lasting,
             horizon: AtomicU64::new(0),
             histories: (0..sets * WAYS).map(|_| History::new()).collect(),
             counts: Counts(std::array::from_fn(|_| AtomicU32::new(0))),
@@ -451,7 +527,7 @@ impl Fdb {
         if word.is_quarantined() {
             return self.held(mac, now);
         }
-        (!silent(word.age(tick), rules.age)).then(|| Place::Side(word.side()))
+        (!silent(word.age(tick), rules.age) || self.lasting).then(|| Place::Side(word.side()))
     }
 
     /// A frame from `mac` came in on `side`. `new_token` is asked at most once, and only for an address that is not known
@@ -465,29 +541,135 @@ impl Fdb {
         rules: &Macs,
         new_token: impl FnOnce() -> bool,
     ) -> Learned {
+        self.learn_unless(mac, side, now, rules, new_token, || false)
+    }
+
+    /// [`Fdb::learn`], but an address that could move does not where `must_verify` says that it is to be looked for on its old
+    /// side first (F198).
+    #[inline]
+    pub fn learn_unless(
+        &self,
+        mac: Mac,
+        side: Side,
+        now: Time,
+        rules: &Macs,
+        new_token: impl FnOnce() -> bool,
+        must_verify: impl Fn() -> bool,
+    ) -> Learned {
         let tick = self.tick(now, rules);
         if self.word(mac) == Some(Word::heard(mac, side, tick)) {
             return Learned::Known;
         }
-        self.learn_change(mac, side, now, rules, new_token)
+        self.learn_change(mac, side, now, rules, new_token, must_verify)
+    }
+
+    /// When and where an address was last heard; `None` where it is unknown, has aged, or is in quarantine.
+    pub fn sight(&self, mac: Mac, now: Time, rules: &Macs) -> Option<Sight> {
+        let tick = self.tick(now, rules);
+        let (slot, word) = self.find(mac)?;
+        if word.is_quarantined() || self.has_aged(slot, word, now, rules) {
+            return None;
+        }
+        let heard = tick.saturating_sub(self.age(word, now));
+        Some(Sight { side: word.side(), heard: Time::from_nanos(heard * nanos(TICK)) })
+    }
+
+    /// Moves an address to a side if it was silent on its own since the tick in which it was asked, and for `move_guard`. It was
+    /// looked for, so this never ends in quarantine (F200).
+    pub fn move_silent(&self, mac: Mac, to: Side, asked: Time, now: Time, rules: &Macs) -> Verdict {
+        let tick = self.tick(now, rules);
+        for _ in 0..TRIES {
+            let Some((slot, word)) = self.find(mac) else { return Verdict::Settled };
+            let age = self.age(word, now);
+            if word.is_quarantined() || word.side() == to || self.has_aged(slot, word, now, rules) {
+                return Verdict::Settled;
+            } else if tick.saturating_sub(age) >= tick_of(asked) {
+                return Verdict::Alive;
+            } else if !silent(age, rules.move_guard) {
+                return Verdict::Guarded;
+            }
+            match self.cross(slot, word, Word::heard(mac, to, tick), now) {
+                Some(Learned::Full) => return Verdict::Full,
+                Some(_) => return Verdict::Moved,
+                None => {}
+            }
+        }
+        Verdict::Alive // somebody else changed it each time
+    }
+
+    /// Who claims an address on the side where it is not is refused for so long, without being looked into.
+    pub fn refuse_challengers(&self, mac: Mac, now: Time, hold: Duration) {
+        if let Some((slot, _)) = self.find(mac) {
+            self.history(slot).refuse(now, hold);
+        }
+    }
+
+    /// Takes in what another table knows of the addresses that are wanted, as far as there is room (law 4). What workers write
+    /// there meanwhile may be missed, which is a refresh at most.
+    pub fn take_over(&self, from: &Fdb, wanted: impl Fn(Mac) -> bool) {
+        for set in 0..from.sets.len() {
+            for way in 0..WAYS {
+                let (slot, word) = (Slot { set, way }, from.sets[set].word(way));
+                if word != Word::FREE && wanted(word.mac()) {
+                    self.adopt(word, from.history(slot), from.horizon.load(Ordering::Acquire));
+                }
+            }
+        }
+    }
+
+    /// Takes in one word, which can be read up to a horizon.
+    fn adopt(&self, word: Word, history: &History, horizon: u64) {
+        if let Some((slot, old)) = self.find(word.mac()) {
+            self.expire(slot, old); // of a time before
+        }
+        let homes = self.homes(word.mac());
+        let mut vacant = homes.0.into_iter().filter_map(|set| Some((set, self.sets[set].vacant(homes.1)?)));
+        let Some((set, way)) = vacant.next() else { return };
+        match Side::BOTH.iter().all(|&side| self.count(side) == 0) {
+            true => self.horizon.store(horizon, Ordering::Release),
+            false => _ = self.horizon.fetch_min(horizon, Ordering::AcqRel),
+        }
+        if !self.reserve(word.side()) {
+            return;
+        }
+        self.history(Slot { set, way }).copy(history);
+        if !self.sets[set].swap(way, Word::FREE, word) {
+            self.release(word.side());
+        }
     }
 
     /// The table as a burst of frames sees it.
     #[inline]
     pub fn view(&self, now: Time, rules: &Macs) -> FdbView<'_> {
         let age = nanos(rules.age.min(Fdb::LONGEST)) + nanos(TICK);
-        FdbView { table: self, tick: self.tick(now, rules), age: age.div_ceil(nanos(TICK)) }
+        let age = if self.lasting { u64::MAX } else { age.div_ceil(nanos(TICK)) };
+        FdbView { table: self, tick: self.tick(now, rules), age }
     }
 
     /// Frees what has aged, in the next `slots` slots (a set's at least). Until then an aged entry takes up capacity. Where
-    /// no sweep of the whole table has begun for seven minutes, a worker makes one.
-    pub fn sweep(&self, now: Time, rules: &Macs, sweep: &mut Sweep, slots: usize) {
+    /// no sweep of the whole table has begun for seven minutes, a worker makes one. Says who was silent for nine tenths of its
+    /// time (F211).
+    pub fn sweep(
+        &self,
+        now: Time,
+        rules: &Macs,
+        sweep: &mut Sweep,
+        slots: usize,
+        mut fading: impl FnMut(Mac, Side),
+    ) {
+        let nearly = nanos(rules.age.min(Fdb::LONGEST)) / 10 * 9;
         if sweep.next == 0 {
             sweep.began = tick_of(now);
         }
         let end = self.sets.len().min(sweep.next + slots.div_ceil(WAYS).max(1));
         for set in sweep.next..end {
             self.sweep_set(set, now, rules);
+            let words = (0..WAYS).map(|way| self.sets[set].word(way));
+            let fades = |word: &Word| {
+                let heard = *word != Word::FREE && !word.is_quarantined() && !self.lasting;
+                heard && self.age(*word, now) * nanos(TICK) >= nearly
+            };
+            words.filter(fades).for_each(|word| fading(word.mac(), word.side()));
         }
         sweep.next = end;
         if end == self.sets.len() {
@@ -498,7 +680,7 @@ impl Fdb {
 
     /// Frees all that has aged.
     pub fn sweep_all(&self, now: Time, rules: &Macs) {
-        self.sweep(now, rules, &mut Sweep::default(), self.slots());
+        self.sweep(now, rules, &mut Sweep::default(), self.slots(), |_, _| {});
     }
 
     /// The memory that look-ups read.
@@ -548,6 +730,7 @@ impl Fdb {
         now: Time,
         rules: &Macs,
         new_token: impl FnOnce() -> bool,
+        must_verify: impl Fn() -> bool,
     ) -> Learned {
         let tick = tick_of(now);
         let heard = Word::heard(mac, side, tick);
@@ -578,7 +761,9 @@ impl Fdb {
                 if word.age(tick) == 0 || self.sets[slot.set].swap(slot.way, word, heard) {
                     return Learned::Known;
                 }
-            } else if !silent(word.age(tick), rules.move_guard) {
+            } else if self.history(slot).refuses(now) {
+                return Learned::Refused;
+            } else if !silent(word.age(tick), rules.move_guard) || must_verify() {
                 return Learned::BothSides;
             } else if let Some(learned) = self.shift(slot, word, heard, now, rules) {
                 return learned;
@@ -589,25 +774,29 @@ impl Fdb {
 
     /// Moves an entry to its other side, or into quarantine; `None` where another thread changed it first.
     fn shift(&self, slot: Slot, word: Word, heard: Word, now: Time, rules: &Macs) -> Option<Learned> {
-        let set = &self.sets[slot.set];
         let history = self.history(slot);
         if history.recent(now, rules.flap.within) + 1 >= rules.flap.moves.into() {
             // Before the swap, which makes others read it.
             history.hold(now, rules.flap.hold);
-            return set.swap(slot.way, word, word.quarantined()).then(|| {
+            return self.sets[slot.set].swap(slot.way, word, word.quarantined()).then(|| {
                 history.count();
                 Learned::Flapping { first: true }
             });
         }
+        self.cross(slot, word, heard, now)
+    }
+
+    /// Moves an entry to its other side if there is room; `None` where another thread changed it first.
+    fn cross(&self, slot: Slot, word: Word, heard: Word, now: Time) -> Option<Learned> {
         if !self.reserve(heard.side()) {
             return Some(Learned::Full);
         }
-        if !set.swap(slot.way, word, heard) {
+        if !self.sets[slot.set].swap(slot.way, word, heard) {
             self.release(heard.side());
             return None;
         }
         self.release(word.side());
-        history.record(now);
+        self.history(slot).record(now);
         Some(Learned::Moved)
     }
 
@@ -659,18 +848,25 @@ impl Fdb {
         for way in 0..WAYS {
             let slot = Slot { set, way };
             let word = self.sets[set].word(way);
-            if word != Word::FREE && self.has_aged(slot, word, now, rules) {
+            if word == Word::FREE {
+                continue;
+            } else if self.has_aged(slot, word, now, rules) {
                 self.expire(slot, word);
+            } else if !word.is_quarantined() && self.age(word, now) > LONGEST_SILENCE {
+                // it stays, and so its stamp must stay readable; who heard it meanwhile has written a better one
+                let stamp = tick_of(now).wrapping_sub(LONGEST_SILENCE);
+                self.sets[set].swap(way, word, Word::heard(word.mac(), word.side(), stamp));
             }
         }
     }
 
-    /// Counts as absent: unheard for too long, or at the end of its quarantine. Right beyond the horizon too.
+    /// Counts as absent: unheard for too long where the table does not last, or at the end of its quarantine. Right beyond the
+    /// horizon too.
     fn has_aged(&self, slot: Slot, word: Word, now: Time, rules: &Macs) -> bool {
         if word.is_quarantined() {
             self.history(slot).left(now).is_zero()
         } else {
-            silent(self.age(word, now), rules.age)
+            !self.lasting && silent(self.age(word, now), rules.age)
         }
     }
 

@@ -1,6 +1,7 @@
-//! What a bridge does not do while something is wrong: it does not flood while there is a loop, and does not use an address
-//! of its own until it is sure that nobody else has it. Written by the control thread, rarely; read by workers for frames that
-//! would be flooded and for frames to the bridge itself.
+//! What a bridge does not do while something is wrong or not sure: it does not flood while there is a loop, does not use an
+//! address of its own until it is sure that nobody else has it, and does not believe that a station has moved before it was
+//! looked for. Written by the control thread, rarely; read by workers for frames that would be flooded, for frames to the bridge
+//! itself, and for those of a station on another side than its own.
 
 use rules::Side;
 
@@ -40,6 +41,7 @@ impl OwnAddress {
 #[derive(Debug, Default)]
 pub struct Hold {
     flooding: AtomicU8,
+    moves: AtomicU8,
     silent: AtomicU8,
     /// The nonces of the last two probes of each side; 0 for none.
     probes: [[AtomicU64; 2]; 2],
@@ -62,6 +64,16 @@ impl Hold {
         let [last, before] = &self.probes[side.index()];
         before.store(last.load(Ordering::Relaxed), Ordering::Relaxed);
         last.store(word(nonce), Ordering::Relaxed);
+    }
+
+    /// Stations that can be asked are looked for before they move (F198): there is a control plane that sends.
+    pub fn verifies_moves(&self) -> bool {
+        self.moves.load(Ordering::Relaxed) != 0
+    }
+
+    /// Has moves verified.
+    pub fn verify_moves(&self) {
+        self.moves.store(1, Ordering::Relaxed);
     }
 
     /// This is the nonce of one of the last two probes that a side sent.

@@ -20,7 +20,7 @@ use neighbour::NeighbourTable;
 /// What all workers share of a bridge, and what survives a reload.
 #[derive(Debug)]
 pub struct Tables {
-    /// Learned addresses.
+    /// Learned addresses of strangers. The listed ones have [a table in the plan](crate::plan::bridge::BridgePlan::fdb).
     pub macs: Fdb,
     /// Whose MAC an address is.
     pub neighbours: NeighbourTable,

@@ -170,6 +170,8 @@ fn address(number: u128) -> IpAddr {
 /// The table, for readers.
 pub struct NeighbourTable {
     entries: Box<[Entry]>,
+    /// The MACs that have an address here, in sets like those of the entries; 0 for none.
+    owners: Box<[AtomicU64]>,
     key: HashKey,
 }
 
@@ -188,7 +190,11 @@ impl NeighbourTable {
     /// [`NeighbourTable::new`] for so many addresses.
     pub fn with_capacity(capacity: u32, seed: u64) -> NeighbourTable {
         let slots = NeighbourTable::slots_for(capacity);
-        NeighbourTable { entries: (0..slots).map(|_| Entry::new()).collect(), key: HashKey::from_seed(seed) }
+        NeighbourTable {
+            entries: (0..slots).map(|_| Entry::new()).collect(),
+            owners: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            key: HashKey::from_seed(seed),
+        }
     }
 
     fn slots_for(capacity: u32) -> usize {
@@ -198,18 +204,39 @@ impl NeighbourTable {
 
     /// Bytes that a table for so many addresses takes.
     pub fn memory_for(capacity: u32) -> usize {
-        NeighbourTable::slots_for(capacity) * size_of::<Entry>()
+        NeighbourTable::slots_for(capacity) * (size_of::<Entry>() + size_of::<AtomicU64>())
     }
 
     /// Bytes that this one takes.
     pub fn memory(&self) -> usize {
-        size_of_val(&*self.entries)
+        size_of_val(&*self.entries) + size_of_val(&*self.owners)
     }
 
     fn set(&self, number: u128) -> std::ops::Range<usize> {
-        let mixed = self.key.hash((number >> 64) as u64 ^ self.key.hash(number as u64));
-        let first = mixed as usize % (self.entries.len() / WAYS) * WAYS;
+        self.ways(self.key.hash((number >> 64) as u64 ^ self.key.hash(number as u64)))
+    }
+
+    fn ways(&self, hash: u64) -> std::ops::Range<usize> {
+        let first = hash as usize % (self.entries.len() / WAYS) * WAYS;
         first..first + WAYS
+    }
+
+    /// The places where a MAC can stand among the owners.
+    fn owner_set(&self, mac: Mac) -> &[AtomicU64] {
+        &self.owners[self.ways(self.key.hash(mac.as_u64()))]
+    }
+
+    /// An address of this MAC is known: it can be asked whether it is still there.
+    pub fn has_address_of(&self, mac: Mac) -> bool {
+        self.owner_set(mac).iter().any(|owner| owner.load(Ordering::Relaxed) == mac.as_u64())
+    }
+
+    /// By the one writer. A MAC without room is one that cannot be asked.
+    fn mark_owner(&self, from: u64, to: u64, mac: Mac) {
+        let place = self.owner_set(mac).iter().find(|owner| owner.load(Ordering::Relaxed) == from);
+        if let Some(place) = place {
+            place.store(to, Ordering::Relaxed);
+        }
     }
 
     fn find(&self, wanted: u128) -> Option<(usize, Neighbour)> {
@@ -312,8 +339,8 @@ impl Contest {
 /// The one writer of a table.
 #[derive(Debug, Default)]
 pub struct Writer {
-    /// Entries of each MAC.
-    owned: HashMap<Mac, u32>,
+    /// The addresses of each MAC.
+    owned: HashMap<Mac, Vec<u128>>,
     entries: u32,
     contests: HashMap<u128, Contest>,
     /// Owners are asked before their address goes to another: [`Change::Conflict`] and [`Change::Ask`] are acted on.
@@ -333,9 +360,7 @@ impl Writer {
         let wanted = number(heard.address);
         match table.find(wanted) {
             None => self.insert(table, rules, wanted, heard),
-            Some((slot, known)) if known.contested => {
-                self.contested(&table.entries[slot], rules, &known, heard)
-            }
+            Some((slot, known)) if known.contested => self.contested(table, slot, rules, &known, heard),
             Some((slot, known)) if known.mac == heard.mac => {
                 table.entries[slot].write(wanted, &renewed(known, heard));
                 Change::None
@@ -363,14 +388,21 @@ impl Writer {
             return Change::Full;
         };
         self.entries += 1;
-        *self.owned.entry(heard.mac).or_default() += 1;
+        self.own(table, heard.mac, wanted);
         table.entries[slot].write(wanted, &first(heard));
         Change::None
     }
 
     /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute; another one has the address
     /// then only if the owner is silent (docs/spec C.4).
-    fn contested(&mut self, entry: &Entry, rules: &Neighbours, known: &Neighbour, heard: &Binding) -> Change {
+    fn contested(
+        &mut self,
+        table: &NeighbourTable,
+        slot: usize,
+        rules: &Neighbours,
+        known: &Neighbour,
+        heard: &Binding,
+    ) -> Change {
         let begun = Contest::new(heard, None);
         let contest = self.contests.entry(number(heard.address)).or_insert(begun);
         if contest.said.mac != heard.mac {
@@ -379,7 +411,7 @@ impl Writer {
         }
         contest.said = *heard;
         if !self.asks || heard.mac == known.mac {
-            return if contest.is_won() { self.end(entry, rules, known, heard) } else { Change::None };
+            return if contest.is_won() { self.end(table, slot, rules, known, heard) } else { Change::None };
         }
         let asked = contest.asked.is_some_and(|asked| heard.time.since(asked) <= STALE);
         if heard.time.since(contest.since) < ASK || asked {
@@ -398,14 +430,22 @@ impl Writer {
                 && known.mac != said.mac
             {
                 // one that has no room is counted, and asks again
-                let _ = self.end(&table.entries[slot], rules, &known, &said);
+                let _ = self.end(table, slot, rules, &known, &said);
                 self.contests.entry(number(said.address)).and_modify(|contest| contest.asked = None);
             }
         }
     }
 
     /// The contest is over: the address is the MAC's that said this.
-    fn end(&mut self, entry: &Entry, rules: &Neighbours, known: &Neighbour, said: &Binding) -> Change {
+    fn end(
+        &mut self,
+        table: &NeighbourTable,
+        slot: usize,
+        rules: &Neighbours,
+        known: &Neighbour,
+        said: &Binding,
+    ) -> Change {
+        let wanted = number(said.address);
         let settled = if known.mac == said.mac {
             renewed(Neighbour { contested: false, ..*known }, said)
         } else {
@@ -413,18 +453,22 @@ impl Writer {
                 self.refused += 1;
                 return Change::Full;
             }
-            self.disown(known.mac);
-            *self.owned.entry(said.mac).or_default() += 1;
+            self.disown(table, known.mac, wanted);
+            self.own(table, said.mac, wanted);
             first(said) // what the other one said of itself is not this one's
         };
-        let wanted = number(said.address);
         self.contests.remove(&wanted);
-        entry.write(wanted, &settled);
+        table.entries[slot].write(wanted, &settled);
         Change::None
     }
 
     fn owned(&self, mac: Mac) -> u32 {
-        self.owned.get(&mac).copied().unwrap_or(0)
+        self.owned.get(&mac).map_or(0, |addresses| addresses.len() as u32)
+    }
+
+    /// The addresses of a MAC.
+    pub fn addresses_of(&self, mac: Mac) -> impl Iterator<Item = IpAddr> {
+        self.owned.get(&mac).into_iter().flatten().copied().map(address)
     }
 
     /// Forgets owners that were not heard for `age`.
@@ -445,17 +489,26 @@ impl Writer {
             {
                 entry.write(0, &FREE);
                 self.entries -= 1;
-                self.disown(known.mac);
+                self.disown(table, known.mac, number);
                 self.contests.remove(&number);
             }
         }
     }
 
-    fn disown(&mut self, mac: Mac) {
-        if let Some(count) = self.owned.get_mut(&mac) {
-            *count -= 1;
-            if *count == 0 {
+    fn own(&mut self, table: &NeighbourTable, mac: Mac, number: u128) {
+        let addresses = self.owned.entry(mac).or_default();
+        if addresses.is_empty() {
+            table.mark_owner(0, mac.as_u64(), mac);
+        }
+        addresses.push(number);
+    }
+
+    fn disown(&mut self, table: &NeighbourTable, mac: Mac, number: u128) {
+        if let Some(addresses) = self.owned.get_mut(&mac) {
+            addresses.retain(|owned| *owned != number);
+            if addresses.is_empty() {
                 self.owned.remove(&mac);
+                table.mark_owner(mac.as_u64(), 0, mac);
             }
         }
     }

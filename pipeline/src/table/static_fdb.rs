@@ -14,17 +14,15 @@ pub enum StaticEntry {
     Own,
 }
 
-/// What the rules know of a MAC, as seen from one side.
+/// What a short look says of a MAC, as seen from one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaticHit {
     /// It belongs here.
     Here,
-    /// It belongs on the other side, or is our own.
-    Elsewhere,
-    /// A member's that may be on either side.
-    Roaming,
     /// Neither a member's nor our own.
     Unlisted,
+    /// Any of these or something else: [`StaticFdb::get`] says.
+    Unsure,
 }
 
 /// An open-addressed table at most an eighth full, so that nearly every probe ends in its first slot.
@@ -47,11 +45,10 @@ const fn home(mac: Mac, shift: u32) -> usize {
 pub struct StaticView<'a> {
     slots: &'a [u64],
     shift: u32,
-    static_fdb: &'a StaticFdb,
 }
 
 impl StaticView<'_> {
-    /// What the rules know of a MAC, as seen from one side.
+    /// What a short look says of a MAC, as seen from one side.
     #[inline(always)]
     pub fn lookup_from(&self, mac: Mac, side: Side) -> StaticHit {
         let here = mac.as_u64() << PIN_BITS | (side.index() as u64 + 1);
@@ -63,19 +60,9 @@ impl StaticView<'_> {
             Some(slot) if *slot >> PIN_BITS != mac.as_u64() => match self.slots.get(home + 1) {
                 Some(slot) if *slot == here => StaticHit::Here,
                 Some(0) => StaticHit::Unlisted,
-                _ => self.seek(mac, side),
+                _ => StaticHit::Unsure,
             },
-            _ => self.seek(mac, side),
-        }
-    }
-
-    #[cold]
-    fn seek(&self, mac: Mac, side: Side) -> StaticHit {
-        match self.static_fdb.get(mac) {
-            None => StaticHit::Unlisted,
-            Some(StaticEntry::Roaming) => StaticHit::Roaming,
-            Some(pin) if pin == StaticEntry::To(side) => StaticHit::Here,
-            Some(_) => StaticHit::Elsewhere,
+            _ => StaticHit::Unsure,
         }
     }
 }
@@ -126,7 +113,7 @@ impl StaticFdb {
 
     /// The table for a burst of frames.
     pub fn view(&self) -> StaticView<'_> {
-        StaticView { slots: &self.slots, shift: self.shift, static_fdb: self }
+        StaticView { slots: &self.slots, shift: self.shift }
     }
 
     #[inline(always)]

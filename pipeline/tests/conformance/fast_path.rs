@@ -366,7 +366,7 @@ impl Twin {
             for side in Side::BOTH.into_iter().filter(|_| world.learned) {
                 for number in 0..world.stations {
                     let mac = Mac::from_bytes(station_on(2 * place + side.index(), number));
-                    let learned = bridge.tables.macs.learn(mac, side, START, &bridge.rules.macs, || true);
+                    let learned = bridge.fdb_of(mac).learn(mac, side, START, &bridge.rules.macs, || true);
                     assert_eq!(learned, Learned::New);
                 }
             }
@@ -384,6 +384,7 @@ impl Twin {
         let plan = Arc::clone(self.worker.plan());
         for bridge in plan.bridges.iter().filter(|_| sweeps) {
             bridge.tables.macs.sweep_all(now, &bridge.rules.macs);
+            bridge.roaming.sweep_all(now, &bridge.rules.macs);
         }
         let mut effects = Effects::default();
         self.plane.tick(&plan, now, &mut effects);
@@ -413,8 +414,9 @@ impl Twin {
     fn knows(&self, now: Time) -> Vec<String> {
         let each = self.worker.plan().bridges.iter().flat_map(|bridge| {
             let tables = &bridge.tables;
-            let mut macs: Vec<_> =
-                tables.macs.entries(now, &bridge.rules.macs).map(|entry| format!("{entry:?}")).collect();
+            let both = [&tables.macs, &*bridge.roaming].into_iter();
+            let entries = both.flat_map(|table| table.entries(now, &bridge.rules.macs));
+            let mut macs: Vec<_> = entries.map(|entry| format!("{entry:?}")).collect();
             macs.sort();
             let mut neighbours: Vec<_> =
                 tables.neighbours.entries().iter().map(|known| format!("{known:?}")).collect();

@@ -192,8 +192,13 @@ impl Bench {
 
     /// Sends a frame as [`Bench::send`] does, for floods: says only whether it crossed. [`Bench::balanced`] afterwards.
     pub fn pour(&mut self, side: Side, frame: &[u8]) -> bool {
+        !self.feed(side, frame).is_empty()
+    }
+
+    /// [`Bench::pour`]: all that is sent.
+    pub fn feed(&mut self, side: Side, frame: &[u8]) -> Vec<Sent> {
         let port = self.bridge.plan().bridges[0].rules.side(side).port;
-        !self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame))).is_empty()
+        self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame)))
     }
 
     /// Checks the books of a flood.
@@ -206,7 +211,7 @@ impl Bench {
     pub fn place(&self, mac: [u8; 6]) -> Option<Place> {
         let bridge = &self.bridge.plan().bridges[0];
         let mac = Mac::from_u64(mac.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
-        bridge.tables.macs.lookup(mac, self.now, &bridge.rules.macs)
+        bridge.place(mac, self.now)
     }
 
     /// Changes the rules as a reload does.

@@ -23,6 +23,7 @@ mod ipv4;
 mod ipv6;
 mod kinds;
 mod loops;
+mod moves;
 mod mtu;
 mod nd;
 mod neighbours;

@@ -1,11 +1,14 @@
 """Real Linux hosts, one on each side, that know nothing of the bridge between them."""
 
+import os
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 
-from frames import A, A4, A6, B, B4, B6, MEMBERS, rules, strict
+from frames import A, A4, A6, B, B4, B6, MEMBERS, OWN, rules, strict
 from harness import PATIENCE, until
 
 UNTAGGED = [{"port": "access0"}, {"port": "access1"}]
@@ -119,3 +122,55 @@ def test_hosts_that_change_sides_are_found_again(lab):
     b.reaches(A6)
     known = {mac["mac"]: (mac["side"], mac["moves"]) for mac in sluice.ask("macs")["macs"]}
     assert known == {A: ("wix", 1), B: ("mud", 1)}
+
+
+# moves of the host in the test below; one in CI. SLUICE_MOVES=20 makes it twenty
+MOVES = int(os.environ.get("SLUICE_MOVES", "1"))
+C, C4, C6 = "02:cc:00:00:00:03", "202.7.0.30", "2001:7fa:3:ca07::c"
+ANYWHERE = [{key: value for key, value in MEMBERS[0].items() if key != "side"}]
+
+
+def reached_after(host, since, address):
+    """Seconds since a moment until a ping comes back."""
+    while time.monotonic() < since + PATIENCE:
+        if host.run("ping", "-n", "-c1", "-W0.1", address, check=False).returncode == 0:
+            return time.monotonic() - since
+    raise AssertionError(f"{host.name} does not reach {address}")
+
+
+@pytest.mark.parametrize("members", [[], ANYWHERE], ids=["learned", "listed_without_a_side"])
+def test_f199_a_host_that_is_patched_to_the_other_side_is_reached_within_two_seconds(lab, members):
+    sluice = lab.sluice("bridge", rules(TAPS, *UNTAGGED, own=OWN, members=members))
+    middle = sluice.namespace
+    for switch in range(2):  # a switch on each side, as hosts move and stay there
+        middle.run("ip", "link", "add", f"sw{switch}", "type", "bridge", "mcast_snooping", "0")
+        for interface in (f"sw{switch}", f"access{switch}"):
+            middle.run("ip", "link", "set", interface, "up")
+        middle.run("ip", "link", "set", f"access{switch}", "master", f"sw{switch}")
+    hosts = {}
+    stations = [("a", 0, A, [f"{A4}/23", f"{A6}/64"]), ("b", 1, B, [f"{B4}/23", f"{B6}/64"]), ("c", 0, C, [f"{C4}/23", f"{C6}/64"])]
+    for name, switch, mac, addresses in stations:
+        hosts[name] = lab.host(name)
+        middle.cable(f"to-{name}", middle, f"from-{name}")
+        middle.run("ip", "link", "set", f"to-{name}", "master", f"sw{switch}", "up")
+        hosts[name].take(middle, f"from-{name}", mac, addresses)
+    a, b, c = hosts.values()
+    for address in (B4, B6, C4, C6):
+        a.reaches(address)
+    until(lambda: {A4, A6} <= {known["address"] for known in sluice.ask("neighbours")["neighbours"]}, lambda: sluice.ask("neighbours"))
+    for move in range(1, MOVES + 1):
+        time.sleep(2)
+        side = move % 2
+        middle.run("ip", "link", "set", "to-a", "master", f"sw{side}")
+        far, (far4, far6) = (c, (C4, C6)) if side else (b, (B4, B6))
+        since = time.monotonic()
+        # one frame a second of each family, as a router with little to say
+        with a.entered():
+            pings = [["ping", "-n", "-q", "-i1", "-c5", address] for address in (far4, far6)]
+            speaking = [subprocess.Popen(ping, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for ping in pings]
+        reached = [reached_after(far, since, address) for address in (A4, A6)]
+        assert max(reached) < 2, (move, reached, sluice.ask("counters")["moves"])
+        for ping in speaking:
+            ping.wait(PATIENCE)
+    counts = sluice.ask("counters")["moves"]["wix"]
+    assert (counts["moved"], counts["refused"]) == (MOVES, 0), counts

@@ -22,14 +22,15 @@ pub fn forward(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<()
     if dst.is_group() {
         return flood(bridge); // the filter let it through: ARP or neighbour discovery
     }
-    match bridge.static_fdb.get(dst) {
+    let known = bridge.static_fdb.get(dst);
+    match known {
         Some(StaticEntry::To(there)) => return across(side, there),
         // also where it was learned under rules that a reload has replaced
         None if bridge.rules.admission == Admission::Members => return Err(Reason::DstNotMember),
         Some(StaticEntry::Own) => return Err(Reason::ToUsNotOurs), // `answer` has ended it
         Some(StaticEntry::Roaming) | None => {}
     }
-    match bridge.tables.macs.lookup(dst, now, &bridge.rules.macs) {
+    match bridge.fdb(known).lookup(dst, now, &bridge.rules.macs) {
         Some(Place::Side(there)) => across(side, there),
         Some(Place::Quarantined) => Err(Reason::MacFlapping),
         None => unknown(packet, context),

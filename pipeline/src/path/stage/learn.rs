@@ -5,7 +5,7 @@ use rules::Admission;
 use crate::base::event::EventKind;
 use crate::base::reason::{Cause, Reason};
 use crate::path::context::FrameContext;
-use crate::path::packet::Packet;
+use crate::path::packet::{Frame, Packet};
 use crate::path::stations::Station;
 use crate::table::fdb::Learned;
 use crate::table::static_fdb::StaticEntry;
@@ -17,7 +17,8 @@ use crate::table::static_fdb::StaticEntry;
 #[inline]
 pub fn learn(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let frame = &packet.frame;
-    match frame.bridge.static_fdb.get(frame.ether.src) {
+    let known = frame.bridge.static_fdb.get(frame.ether.src);
+    match known {
         Some(StaticEntry::To(side)) if side == frame.side() => Ok(()),
         // our own on either side is refused by `guard`
         Some(StaticEntry::To(_) | StaticEntry::Own) => {
@@ -25,7 +26,7 @@ pub fn learn(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), 
             Err(Reason::MacWrongSide)
         }
         None if frame.bridge.rules.admission == Admission::Members => Err(Reason::SrcNotMember),
-        Some(StaticEntry::Roaming) | None => learned(packet, context),
+        Some(StaticEntry::Roaming) | None => learned(packet, known, context),
     }
 }
 
@@ -39,18 +40,29 @@ pub fn plain(_from: Station) -> bool {
 }
 
 #[inline]
-fn learned(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+fn learned(
+    packet: &Packet<'_>,
+    known: Option<StaticEntry>,
+    context: &mut FrameContext<'_>,
+) -> Result<(), Reason> {
     let frame = &packet.frame;
     let (bridge, side, now) = (frame.bridge, frame.side(), frame.now);
-    let token = || bridge.tables.limits.new_address(context.lots, side, now, &bridge.rates);
-    match bridge.tables.macs.learn(frame.ether.src, side, now, &bridge.rules.macs, token) {
+    let listed = known.is_some(); // who is listed pays nothing (F195)
+    let token = || listed || bridge.tables.limits.new_address(context.lots, side, now, &bridge.rates);
+    let (src, macs) = (frame.ether.src, &bridge.rules.macs);
+    match bridge.fdb(known).learn_unless(src, side, now, macs, token, || bridge.must_verify(src)) {
         Learned::Known => Ok(()),
-        outcome => changed(outcome, context),
+        outcome => changed(outcome, frame, listed, context),
     }
 }
 
 #[cold]
-fn changed(outcome: Learned, context: &mut FrameContext<'_>) -> Result<(), Reason> {
+fn changed(
+    outcome: Learned,
+    frame: &Frame<'_>,
+    listed: bool,
+    context: &mut FrameContext<'_>,
+) -> Result<(), Reason> {
     match outcome {
         Learned::Known => Ok(()),
         Learned::New => {
@@ -69,8 +81,13 @@ fn changed(outcome: Learned, context: &mut FrameContext<'_>) -> Result<(), Reaso
         }
         Learned::BothSides => {
             context.event(EventKind::MacBothSides);
+            if frame.bridge.must_verify(frame.ether.src) {
+                // also within the guard, so that one who has really moved is known to have when it ends (F199)
+                context.challenge(listed);
+            }
             Err(Reason::MacBothSides)
         }
+        Learned::Refused => Err(Reason::MacBothSides), // that it is refused was told
         Learned::Flapping { first } => {
             if first {
                 context.event(EventKind::MacFlapping);

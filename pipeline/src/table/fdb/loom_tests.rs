@@ -322,3 +322,73 @@ fn a_quarantine_is_never_undone_by_the_fast_paths_refresh() {
         },
     );
 }
+
+#[test]
+fn a_move_by_the_control_thread_and_a_refresh_leave_one_entry_that_one_of_them_wrote() {
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| table.move_silent(X, W, at(1500), at(2000), &RULES),
+        |table| learn(table, X, M, 2000),
+        |moved, refreshed, words| match moved {
+            Verdict::Moved => {
+                assert_eq!(refreshed, Learned::BothSides);
+                assert_eq!(words, [Word::heard(X, W, 8)]);
+            }
+            verdict => {
+                assert_eq!((verdict, refreshed), (Verdict::Alive, Learned::Known));
+                assert_eq!(words, [Word::heard(X, M, 8)]);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_move_by_the_control_thread_never_overrules_the_fast_paths_refresh() {
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| table.move_silent(X, W, at(1500), at(2000), &RULES),
+        |table| hear(table, X, M, 2000),
+        |moved, heard, words| match moved {
+            Verdict::Moved => {
+                assert!(!heard.1, "{heard:?}");
+                assert_eq!(words, [Word::heard(X, W, 8)]);
+            }
+            verdict => {
+                assert_eq!((verdict, heard), (Verdict::Alive, (FdbLookup::HitStale, true)));
+                assert_eq!(words, [Word::heard(X, M, 8)]);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_move_by_the_control_thread_and_a_workers_are_one_move() {
+    race(
+        |table| assert_eq!(learn(table, X, M, 0), Learned::New),
+        |table| table.move_silent(X, W, at(1500), at(2000), &RULES),
+        |table| (learn(table, X, W, 2000), table.entries(at(2000), &RULES).count()),
+        |verdict, (learned, entries), words| {
+            assert!(matches!(
+                (verdict, learned),
+                (Verdict::Moved, Learned::Known) | (Verdict::Settled, Learned::Moved)
+            ));
+            assert_eq!((entries, words), (1, vec![Word::heard(X, W, 8)]));
+        },
+    );
+}
+
+#[test]
+fn a_sweep_that_keeps_an_old_entry_readable_never_overwrites_a_refresh() {
+    loom::model(|| {
+        let table = Arc::new(Fdb::lasting(2, 1));
+        table.sweep_all(at(0), &RULES);
+        assert_eq!(learn(&table, X, M, 0), Learned::New);
+        let sweeper = thread::spawn({
+            let table = Arc::clone(&table);
+            move || table.sweep_all(at(4_000_000), &RULES)
+        });
+        assert_eq!(learn(&table, X, M, 4_000_000), Learned::Known);
+        sweeper.join().unwrap();
+        assert_eq!(words(&table), [Word::heard(X, M, 16_000)]);
+    });
+}

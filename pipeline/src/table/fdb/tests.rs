@@ -382,7 +382,7 @@ fn a_sweep_in_pieces_frees_what_has_aged_and_nothing_else() {
     }
     let mut sweep = Sweep::default();
     for _ in 0..b.table.slots().div_ceil(48) {
-        b.table.sweep(at(301_000), &b.rules, &mut sweep, 48);
+        b.table.sweep(at(301_000), &b.rules, &mut sweep, 48, |_, _| {});
     }
     assert_eq!(b.counts(), [32, 0]);
     assert!((32..64).all(|i| b.lookup(station(i), 301_000).is_some()));
@@ -543,4 +543,69 @@ proptest! {
             prop_assert_eq!(table.lookup(mac, now, &rules), model.lookup(mac, now, &rules));
         }
     }
+}
+
+#[test]
+fn f211_a_table_that_lasts_forgets_nobody_however_long_it_is_swept() {
+    let table = Fdb::lasting(4, 1);
+    let rules = rules();
+    let last = |ms| table.sight(X, at(ms), &rules);
+    assert_eq!(table.learn(X, W, at(0), &rules, || true), Learned::New);
+    // more than twice what a stamp can say
+    for minute in 1..200 {
+        table.sweep_all(at(60_000 * minute), &rules);
+        assert_eq!(table.lookup(X, at(60_000 * minute), &rules), Some(Place::Side(W)));
+        assert_eq!(table.view(at(60_000 * minute), &rules).known(X, W), FdbLookup::HitStale);
+        let silence = at(60_000 * minute).since(last(60_000 * minute).unwrap().heard);
+        let known = Duration::from_secs(60 * minute).min(Fdb::LONGEST);
+        assert!((known..known + 2 * TICK).contains(&silence), "{silence:?} after {minute} minutes");
+    }
+    assert_eq!(table.learn(X, M, at(12_000_000), &rules, || panic!()), Learned::Moved);
+    assert_eq!(Side::BOTH.map(|side| table.count(side)), [1, 0]);
+}
+
+#[test]
+fn f195_what_one_table_knows_another_takes_over_with_its_history() {
+    let old = quarantined(rules());
+    let stations = [station(1), station(2), station(3)];
+    stations.iter().for_each(|mac| assert_eq!(old.learn(*mac, W, 10_000), Learned::New));
+    old.table.sweep_all(at(10_000), &old.rules);
+    let new = Fdb::lasting(3, 2);
+    new.take_over(&old.table, |mac| mac == X || mac == stations[0] || mac == stations[1]);
+    assert_eq!(new.lookup(X, at(10_000), &old.rules), Some(Place::Quarantined));
+    assert_eq!(new.lookup(stations[0], at(10_000), &old.rules), Some(Place::Side(W)));
+    assert_eq!(new.lookup(stations[2], at(10_000), &old.rules), None);
+    let sight = new.sight(stations[1], at(70_000), &old.rules).unwrap();
+    assert!(at(70_000).since(sight.heard) >= Duration::from_secs(60));
+    // and back, over what is there
+    old.table.take_over(&new, |_| true);
+    assert_eq!(old.counts(), [1, 3]);
+    assert_eq!(old.lookup(X, 549_999), Some(Place::Quarantined));
+}
+
+#[test]
+fn f200_challengers_are_refused_for_the_hold_and_nobody_else() {
+    let b = Bench::new(rules());
+    assert_eq!(b.learn(X, W, 0), Learned::New);
+    b.table.refuse_challengers(X, at(1000), Duration::from_secs(60));
+    for ms in [1000, 30_000, 60_999] {
+        assert_eq!(b.learn(X, M, ms), Learned::Refused);
+        assert_eq!(b.lookup(X, ms), Some(Place::Side(W)));
+    }
+    assert_eq!(b.learn(X, M, 61_250), Learned::Moved);
+    assert_eq!(b.table.entries(at(61_250), &b.rules).next().map(|entry| entry.moves), Some(1));
+}
+
+#[test]
+fn f198_a_move_is_decided_by_what_was_heard_since_the_question() {
+    let b = Bench::new(rules());
+    let verdict = |asked, now| b.table.move_silent(X, M, at(asked), at(now), &b.rules);
+    assert_eq!(verdict(0, 0), Verdict::Settled, "nowhere");
+    assert_eq!(b.learn(X, W, 0), Learned::New);
+    assert_eq!(verdict(600, 1000), Verdict::Guarded);
+    assert_eq!(b.learn(X, W, 700), Learned::Known);
+    assert_eq!(verdict(600, 1100), Verdict::Alive);
+    assert_eq!(verdict(1300, 2300), Verdict::Moved);
+    assert_eq!((b.lookup(X, 2300), b.counts()), (Some(Place::Side(M)), [1, 0]));
+    assert_eq!(verdict(1300, 2400), Verdict::Settled);
 }

@@ -194,3 +194,23 @@ fn an_owner_whose_address_nobody_has_room_for_keeps_it() {
     assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((A, true)));
     assert_eq!((writer.owned(A), writer.owned(B), writer.refused), (1, 4, 1));
 }
+
+#[test]
+fn f198_a_mac_is_known_as_an_owner_for_as_long_as_it_has_an_address() {
+    let (table, mut writer) = empty();
+    assert!(!table.has_address_of(A));
+    for number in [1, 2] {
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
+    }
+    assert!(table.has_address_of(A) && !table.has_address_of(B));
+    assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(1), ip(2)]);
+    writer.sweep(&table, at(10_000), Duration::from_millis(8500));
+    assert!(table.has_address_of(A));
+    writer.sweep(&table, at(20_000), Duration::from_secs(1));
+    assert!(!table.has_address_of(A) && writer.addresses_of(A).next().is_none());
+    // an address that goes to another owner
+    for (mac, ms) in [(A, 30_000), (B, 31_000), (B, 91_000)] {
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+    }
+    assert!(!table.has_address_of(A) && table.has_address_of(B));
+}

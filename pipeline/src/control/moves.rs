@@ -1,0 +1,337 @@
+//! Who is alive stays (docs/spec B.2, F198 to F200): a station that speaks on another side than its own is asked there, and believed
+//! on the new side only when it was silent on the old one. The same question keeps a silent station from being forgotten (F211).
+//!
+//! Any frame that it sends on its own side is its answer, as that is what renews its entry. Who speaks on the wrong side is never
+//! answered, and so learns nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rules::{Mac, Rate, Side};
+use serde::{Deserialize, Serialize};
+
+use super::ask::ask;
+use super::effects::Effects;
+use crate::base::event::{Event, EventKind};
+use crate::base::time::Time;
+use crate::base::{At, BridgeId};
+use crate::path::control_queue::Challenge;
+use crate::plan::bridge::BridgePlan;
+use crate::table::bucket::{Bucket, Pace};
+use crate::table::fdb::Verdict;
+use crate::table::neighbour::Writer;
+
+/// One that has spoken within this time need not be asked: it may speak again by itself.
+const QUIET: Duration = Duration::from_millis(500);
+/// From the first question to the second.
+const AGAIN: Duration = Duration::from_millis(250);
+/// From the first question to the verdict.
+const VERDICT: Duration = Duration::from_millis(500);
+/// Last sights are known to this.
+const STEP: Duration = Duration::from_millis(250);
+/// A station is looked for once in this time.
+const ONCE: Duration = Duration::from_secs(1);
+/// Stations looked for at a time, and remembered for how often they were found; half of them for listed ones.
+const MOST: usize = 1024;
+/// Verifications a side; as many again for listed stations.
+const VERIFICATIONS: Pace = Pace::new(Rate { per_second: 250, burst: 250 });
+/// Questions to stations that are about to age, a side.
+const REFRESHES: Pace = Pace::new(Rate { per_second: 100, burst: 100 });
+/// Stations remembered as asked before they aged.
+const MOST_REFRESHED: usize = 16384;
+
+/// What became of stations that spoke on another side than their own. Its JSON is a stable interface: fields are added, never
+/// renamed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveCounts {
+    /// Asked on their own side.
+    pub asked: u64,
+    /// They answered, and were refused on the other side.
+    pub refused: u64,
+    /// They were silent, and have moved.
+    pub moved: u64,
+    /// Not asked, as too many others were: refused on the other side until they are.
+    pub over_budget: u64,
+    /// Asked as they were about to be forgotten.
+    pub refreshed: u64,
+}
+
+impl fmt::Display for MoveCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MoveCounts { asked, refused, moved, over_budget, refreshed } = self;
+        write!(
+            f,
+            "moves: {asked} stations asked on their old side, {refused} were there and refused on the new one, {moved} moved, \
+             {over_budget} not asked as there were too many; {refreshed} asked before they would have aged"
+        )
+    }
+}
+
+/// Moves of one bridge.
+#[derive(Debug)]
+pub(super) struct Moves {
+    pending: BTreeMap<Mac, Pending>,
+    /// By the side that is asked, and whether the station is listed.
+    budgets: [[Bucket; 2]; 2],
+    /// Asked before they aged, and when.
+    refreshed: HashMap<Mac, Time>,
+    refreshes: [Bucket; 2],
+    pub(super) counts: MoveCounts,
+}
+
+/// A station that spoke on another side than its own.
+#[derive(Debug)]
+struct Pending {
+    listed: bool,
+    /// Where it spoke, and when.
+    at: At,
+    challenged: Time,
+    step: Step,
+    /// When it was found on its own side: within `flap.within`.
+    refusals: Vec<Time>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To be asked at this time.
+    Waits(Time),
+    /// Asked at this time; what is next, and when.
+    Asked { first: Time, again: bool, due: Time },
+    /// Nothing is to be done. It is remembered.
+    Settled,
+}
+
+impl Pending {
+    fn due(&self) -> Option<Time> {
+        match self.step {
+            Step::Waits(due) | Step::Asked { due, .. } => Some(due),
+            Step::Settled => None,
+        }
+    }
+}
+
+/// What a verification is about.
+pub(super) struct Around<'a> {
+    pub(super) bridge: &'a BridgePlan,
+    /// Whose addresses are known.
+    pub(super) neighbours: &'a Writer,
+    pub(super) now: Time,
+    pub(super) effects: &'a mut Effects,
+}
+
+impl Default for Moves {
+    fn default() -> Moves {
+        Moves {
+            pending: BTreeMap::new(),
+            budgets: Default::default(),
+            refreshed: HashMap::new(),
+            refreshes: Default::default(),
+            counts: MoveCounts::default(),
+        }
+    }
+}
+
+impl Moves {
+    /// A station has spoken on another side than its own.
+    pub(super) fn challenged(&mut self, challenge: &Challenge) {
+        let Challenge { time, at, mac, listed } = *challenge;
+        let known = self.pending.get(&mac);
+        if known.is_some_and(|it| it.due().is_some() || time.since(it.challenged) < ONCE) {
+            return;
+        }
+        if known.is_none() && !self.make_room(listed) {
+            self.counts.over_budget += 1;
+            return;
+        }
+        let step = Step::Waits(time);
+        let fresh = || Pending { listed, at, challenged: time, step, refusals: Vec::new() };
+        let pending = self.pending.entry(mac).or_insert_with(fresh);
+        (pending.listed, pending.at, pending.challenged, pending.step) = (listed, at, time, step);
+    }
+
+    /// The next time at which something is to be done.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.pending.values().filter_map(Pending::due).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, around: &mut Around<'_>) {
+        let now = around.now;
+        let due = |pending: &Pending| pending.due().is_some_and(|due| due <= now);
+        let macs: Vec<Mac> =
+            self.pending.iter().filter(|(_, pending)| due(pending)).map(|(mac, _)| *mac).collect();
+        macs.into_iter().for_each(|mac| self.step(mac, around));
+        let within = around.bridge.rules.macs.flap.within;
+        self.pending.retain(|_, pending| {
+            pending.refusals.retain(|refused| now.since(*refused) < within);
+            let idle = pending.step == Step::Settled && now.since(pending.challenged) >= ONCE;
+            !(idle && pending.refusals.is_empty())
+        });
+        let forget = around.bridge.rules.macs.age / 5;
+        self.refreshed.retain(|_, asked| now.since(*asked) < forget);
+    }
+
+    /// A station was silent for nine tenths of its time.
+    pub(super) fn fades(&mut self, id: BridgeId, mac: Mac, side: Side, around: &mut Around<'_>) {
+        let known = around.bridge.static_fdb.get(mac).is_some(); // a reload has listed it: its entry is elsewhere
+        if known || self.refreshed.contains_key(&mac) || self.refreshed.len() >= MOST_REFRESHED {
+            return;
+        }
+        let addresses = addresses(mac, around);
+        if !addresses.is_empty() && self.refreshes[side.index()].take(around.now, REFRESHES) {
+            self.refreshed.insert(mac, around.now);
+            self.counts.refreshed += 1;
+            questions(At { bridge: id, side }, mac, &addresses, around);
+        }
+    }
+
+    /// Room for another station, if need be by forgetting one that nothing is to be done about.
+    fn make_room(&mut self, listed: bool) -> bool {
+        let strangers = self.pending.values().filter(|pending| !pending.listed).count();
+        if self.pending.len() < MOST && (listed || strangers < MOST / 2) {
+            return true;
+        }
+        let idle = self.pending.iter().filter(|(_, it)| it.step == Step::Settled && (listed || !it.listed));
+        // a stranger before a listed one
+        let oldest = idle.min_by_key(|(_, it)| (it.listed, it.challenged)).map(|(mac, _)| *mac);
+        oldest.is_some_and(|mac| self.pending.remove(&mac).is_some())
+    }
+
+    /// Takes one station's verification a step on, where that is due.
+    fn step(&mut self, mac: Mac, around: &mut Around<'_>) {
+        let (bridge, now) = (around.bridge, around.now);
+        let (fdb, rules) = (bridge.fdb_of(mac), &bridge.rules.macs);
+        let Some(pending) = self.pending.get_mut(&mac) else { return };
+        let Some(sight) = fdb.sight(mac, now, rules).filter(|sight| sight.side != pending.at.side) else {
+            self.pending.remove(&mac); // it is there already, or forgotten, and then it may be anywhere
+            return;
+        };
+        let old = At { side: sight.side, ..pending.at };
+        pending.step = match pending.step {
+            Step::Waits(_) if sight.heard > pending.challenged => Step::Settled, // it speaks by itself
+            Step::Waits(_) => {
+                // not before its guard ends soon, so that what is found holds for the move
+                let lead = rules.move_guard.saturating_sub(VERDICT).max(QUIET);
+                let first = sight.heard.after(lead).max(pending.challenged);
+                let addresses = addresses(mac, around);
+                if now < first {
+                    Step::Waits(first)
+                } else if addresses.is_empty() {
+                    Step::Settled // nobody to ask any more: from now on the guard alone decides
+                } else if !self.budgets[old.side.index()][usize::from(pending.listed)]
+                    .take(now, VERIFICATIONS)
+                {
+                    self.counts.over_budget += 1;
+                    Step::Settled
+                } else {
+                    self.counts.asked += 1;
+                    questions(old, mac, &addresses, around);
+                    Step::Asked { first: now, again: false, due: now.after(AGAIN) }
+                }
+            }
+            Step::Asked { first, again: false, .. } if sight.heard.after(STEP) <= first => {
+                let addresses = addresses(mac, around);
+                questions(old, mac, &addresses, around);
+                Step::Asked { first, again: true, due: first.after(VERDICT) }
+            }
+            Step::Asked { first, .. } => match fdb.move_silent(mac, pending.at.side, first, now, rules) {
+                Verdict::Guarded => {
+                    let guarded = sight.heard.after(rules.move_guard).after(STEP);
+                    let due = if guarded > now { guarded } else { now.after(STEP) };
+                    Step::Asked { first, again: true, due }
+                }
+                Verdict::Alive => {
+                    self.counts.refused += 1;
+                    pending.refusals.retain(|refused| now.since(*refused) < rules.flap.within);
+                    pending.refusals.push(now);
+                    if pending.refusals.len() >= rules.flap.moves as usize {
+                        pending.refusals.clear();
+                        fdb.refuse_challengers(mac, now, rules.flap.hold);
+                        tell(EventKind::MacFlapping, pending.at, mac, around);
+                    }
+                    Step::Settled
+                }
+                Verdict::Moved => {
+                    self.counts.moved += 1;
+                    pending.refusals.clear();
+                    tell(EventKind::MacMoved, pending.at, mac, around);
+                    Step::Settled
+                }
+                Verdict::Full => {
+                    tell(EventKind::MacTableFull, pending.at, mac, around);
+                    Step::Settled
+                }
+                Verdict::Settled => Step::Settled,
+            },
+            Step::Settled => Step::Settled,
+        };
+    }
+}
+
+fn tell(kind: EventKind, at: At, mac: Mac, around: &mut Around<'_>) {
+    let port = around.bridge.rules.side(at.side).port;
+    around.effects.event(Event { time: around.now, port, at: Some(at), kind, mac });
+}
+
+/// Asks a station on a side for these addresses.
+fn questions(at: At, mac: Mac, addresses: &[IpAddr], around: &mut Around<'_>) {
+    addresses.iter().for_each(|address| ask(at, around.bridge, mac, *address, around.effects));
+}
+
+/// What a station is asked for: one IPv4 and two IPv6 addresses, listed ones first, and of these the ones that were last heard
+/// with that very MAC.
+fn addresses(mac: Mac, around: &Around<'_>) -> Vec<IpAddr> {
+    let listed = around.bridge.owners.addresses_of(mac);
+    let learned = around.neighbours.addresses_of(mac).filter(|address| !listed.contains(address));
+    let heard = |address: &IpAddr| {
+        let known = around.bridge.tables.neighbours.get(*address);
+        known.filter(|known| known.mac == mac).map(|known| known.confirmed)
+    };
+    let mut all: Vec<IpAddr> = listed.iter().copied().chain(learned).collect();
+    all.sort_by_key(|address| std::cmp::Reverse((listed.contains(address), heard(address))));
+    let four = all.iter().filter(|address| address.is_ipv4()).take(1);
+    let six = all.iter().filter(|address| address.is_ipv6()).take(2);
+    four.chain(six).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(moves: &mut Moves, number: u64, listed: bool, ms: u64) {
+        let time = Time::from_nanos(ms * 1_000_000);
+        let at = At { bridge: BridgeId::FIRST, side: Side::First };
+        moves.challenged(&Challenge { time, at, mac: Mac::from_u64(0x0200_0000_0000 + number), listed });
+    }
+
+    #[test]
+    fn strangers_take_half_of_the_places_and_listed_stations_the_rest() {
+        let mut moves = Moves::default();
+        (0..2000).for_each(|number| challenge(&mut moves, number, false, 1));
+        assert_eq!((moves.pending.len(), moves.counts.over_budget), (MOST / 2, 2000 - MOST as u64 / 2));
+        (5000..5000 + MOST as u64 / 2).for_each(|number| challenge(&mut moves, number, true, 1));
+        assert_eq!((moves.pending.len(), moves.counts.over_budget), (MOST, 2000 - MOST as u64 / 2));
+        challenge(&mut moves, 9000, true, 1);
+        assert_eq!(moves.pending.len(), MOST, "all are being looked for");
+        // one that nothing is to be done about makes room
+        moves.pending.values_mut().for_each(|pending| pending.step = Step::Settled);
+        challenge(&mut moves, 9000, true, 1);
+        assert!(moves.pending.len() == MOST && moves.pending.contains_key(&Mac::from_u64(0x0200_0000_2328)));
+        assert_eq!(moves.pending.values().filter(|pending| pending.listed).count(), MOST / 2 + 1);
+    }
+
+    #[test]
+    fn a_station_is_looked_for_once_a_second() {
+        let mut moves = Moves::default();
+        let mut began = 0;
+        for ms in 0..10_000 {
+            challenge(&mut moves, 1, true, ms);
+            let pending = moves.pending.values_mut().next().unwrap();
+            began += u32::from(pending.step != Step::Settled);
+            pending.step = Step::Settled; // as after a verdict at once
+        }
+        assert_eq!(began, 10);
+    }
+}

@@ -37,9 +37,9 @@ impl<'a> Stations<'a> {
     #[inline(always)]
     pub fn on(&self, mac: Mac, side: Side) -> Option<Station> {
         let known = match self.static_fdb.lookup_from(mac, side) {
-            StaticHit::Here => FdbLookup::Hit,
+            StaticHit::Here => return Some(Station { stale: false }),
             StaticHit::Unlisted if self.learned => self.fdb.known(mac, side),
-            StaticHit::Unlisted => FdbLookup::Miss,
+            StaticHit::Unlisted => return None,
             StaticHit::Unsure => self.seek(mac, side),
         };
         match known {

@@ -5,7 +5,7 @@ import json
 from . import Absent, frames, host
 
 PEERING = ("202.7.0.0/23", "2001:7fa:3:ca07::/64")
-MEMBERS = 50  # on each side
+MEMBERS = tuple((side, flow) for side in (0, 1) for flow in range(50))
 SIDES = ("mud", "wix")
 
 
@@ -15,16 +15,16 @@ def member(side, flow):
         "name": f"{SIDES[side]}{flow}",
         "side": SIDES[side],
         "mac": frames.mac(side, flow).hex(":"),
-        "ipv4": [f"202.7.{side}.{flow + 1}"],
-        "ipv6": [f"2001:7fa:3:ca07:0:{(0xAA, 0xBB)[side]:x}:0:{flow:x}"],
+        "ipv4": [f"202.7.{side}.{flow % 250 + 1}"],
+        "ipv6": [f"2001:7fa:3:ca07:0:{(0xAA, 0xBB)[side]:x}:{flow >> 16:x}:{flow & 0xFFFF:x}"],
     }
 
 
-def wix(devices, *, socket, macs=2 * MEMBERS, tagged=True, workers=(1,), idle="poll", members=2 * MEMBERS):
+def wix(devices, *, socket, macs=len(MEMBERS), tagged=True, workers=(1,), idle="poll", members=MEMBERS):
     """The rules as a value, for a caller to change: ARP, ND, storm and both-sides guards as in the example, and members.
 
     devices: of side A and side B, as DPDK names them. socket: the control socket. macs: addresses that will speak; only
-    members may where there are no more than these, otherwise the rest is learned."""
+    members (side and flow of each) may where there are no more than these, otherwise the rest is learned."""
     try:
         import yaml
     except ImportError:
@@ -38,12 +38,17 @@ def wix(devices, *, socket, macs=2 * MEMBERS, tagged=True, workers=(1,), idle="p
         ends.pop("vlan", None)
         if tagged:
             ends["vlan"] = frames.VLANS[side]
-    bridge["members"] = [member(side, flow) for side in (0, 1) for flow in range(members // 2)]
-    bridge["admission"] = "members" if macs <= members else "learned"
-    if macs > members:
+    bridge["members"] = [member(side, flow) for side, flow in members]
+    bridge["admission"] = "members" if macs <= len(members) else "learned"
+    if macs > len(members):
         # all may be new at once: learning is what is measured here, not its limit
         bridge["macs"] = {"capacity": max(4096, macs // 2), "new": {"rate": "1000000/s", "burst": macs}}
     return found
+
+
+def extra_alone(macs):
+    """Keys of rules in which one station is listed, that of perf/generator's --extra beside so many others. All these are learned."""
+    return {"bridges": wix((), socket="", macs=macs, members=[(0, macs // 2)])["bridges"]}
 
 
 def write(path, rules):

@@ -143,9 +143,9 @@ def verified(found):
         raise Failed(f"{found['bad']:,} frames arrived that were not as they must be")
 
 
-def capacity(bench, macs):
+def capacity(bench, macs, **keys):
     """Frames a second that one worker forwards with both directions at full load, and its cycles for one of them."""
-    with bench.bridge(macs) as bridge, bench.load(bridge, seconds=min(2, bench.options.seconds)) as runs:
+    with bench.bridge(macs, **keys) as bridge, bench.load(bridge, seconds=min(2, bench.options.seconds)) as runs:
         warmed_up(bridge, runs)
         before = bridge.workers()
         found = next(runs)

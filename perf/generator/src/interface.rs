@@ -19,12 +19,16 @@ pub(crate) struct Counts {
     pub(crate) sent: u64,
     /// Of [`Counts::sent`], by kind.
     pub(crate) sent_by_kind: [u64; Kind::COUNT],
+    /// Of [`Counts::sent`], those of the extra station.
+    pub(crate) asked: u64,
     /// Frames that were due at a fixed rate and did not fit into the ring.
     pub(crate) refused: u64,
     /// Frames that came.
     pub(crate) received: u64,
     /// Of [`Counts::received`], those that were as they must be, by kind.
     pub(crate) received_by_kind: [u64; Kind::COUNT],
+    /// Of those, the far side's extra station's.
+    pub(crate) heard: u64,
     /// On the wire, FCS included.
     pub(crate) received_bytes: u64,
     /// Frames that came and were not as they must be.
@@ -65,6 +69,10 @@ pub(crate) struct Interface<'m> {
     stamp_at: [usize; Kind::COUNT],
     rate: Rate,
     pace: Option<Pace>,
+    /// Of the extra station.
+    extra: Option<Pace>,
+    /// The flow of the far side's.
+    far_extra: Option<u32>,
     /// Of this run.
     pub(crate) counts: Counts,
     /// Of stamped frames that came in this run.
@@ -106,6 +114,8 @@ impl<'m> Interface<'m> {
             stamp_at: stamps,
             rate,
             pace: None,
+            extra: plan.extra(pool.side).map(|rate| Pace::new(rate, 0)),
+            far_extra: plan.extra(far.side).map(|_| plan.extra_flow()),
             counts: Counts::default(),
             latency: Latency::new()?,
         })
@@ -124,9 +134,9 @@ impl<'m> Interface<'m> {
         self.link.check()
     }
 
-    /// It sends at a rate of its own, not as much as the ring takes.
+    /// It sends at a rate of its own, not as much as the ring takes; or a station of it does.
     pub(crate) fn is_paced(&self) -> bool {
-        matches!(self.rate, Rate::Frames(frames) if frames > 0)
+        self.extra.is_some() || matches!(self.rate, Rate::Frames(frames) if frames > 0)
     }
 
     /// A run begins now, in nanoseconds.
@@ -137,9 +147,11 @@ impl<'m> Interface<'m> {
             Rate::Max => None,
             Rate::Frames(frames) => Some(Pace::new(frames, now)),
         };
+        self.extra.iter_mut().for_each(|pace| pace.skip_to(now));
     }
 
-    /// The generator did not run until now.
+    /// The generator did not run until now. The extra station's few are sent late all the same: it would not get to send any where
+    /// gaps come more often than its frames are due.
     pub(crate) fn after_gap(&mut self, now: u64) {
         if let Some(pace) = &mut self.pace {
             pace.skip_to(now);
@@ -149,6 +161,7 @@ impl<'m> Interface<'m> {
     /// Sends what is due.
     #[inline]
     pub(crate) fn send(&mut self, now: u64) {
+        self.ask(now);
         if self.pace.is_none() {
             for queue in 0..self.out.len() {
                 let waiting = self.out[queue].waiting();
@@ -171,6 +184,24 @@ impl<'m> Interface<'m> {
                 self.turn = (self.turn + 1) % self.out.len();
             }
         }
+    }
+
+    /// Sends what the extra station is due. It comes first: whatever room there is the others may fill.
+    #[inline]
+    fn ask(&mut self, now: u64) {
+        let Some(pace) = &mut self.extra else { return };
+        let out = &mut self.out[0];
+        if pace.due(now) == 0 || out.waiting() == RING {
+            return;
+        }
+        pace.did(1);
+        let number = self.counts.asked as usize % self.pool.questions.len();
+        let question = &self.pool.questions[number];
+        out.write(0, question.length.into(), (self.layout.questions + number * Layout::LESSON) as u32);
+        out.send(1);
+        self.counts.asked += 1;
+        self.counts.sent += 1;
+        self.counts.sent_by_kind[question.kind as usize] += 1;
     }
 
     #[inline]
@@ -200,6 +231,7 @@ impl<'m> Interface<'m> {
     pub(crate) fn receive(&mut self, at_least: u16, now: impl Fn() -> u64) -> bool {
         let mut any = false;
         let (counts, latency, verifier) = (&mut self.counts, &mut self.latency, &self.verifier);
+        let far_extra = self.far_extra;
         for queue in &mut self.ins {
             let mut time = None;
             any |= queue.take(at_least, |length, frame| {
@@ -215,8 +247,9 @@ impl<'m> Interface<'m> {
                 counts.received += 1;
                 counts.received_bytes += on_the_wire(length) as u64;
                 match seen {
-                    Some(Seen::Good(kind, stamp)) => {
+                    Some(Seen::Good(kind, flow, stamp)) => {
                         counts.received_by_kind[kind as usize] += 1;
+                        counts.heard += u64::from(Some(flow) == far_extra);
                         if let Some(stamp) = stamp {
                             let now = *time.get_or_insert_with(&now);
                             latency.note(now.saturating_sub(stamped_at(stamp)));

@@ -77,6 +77,10 @@ struct Arguments {
     /// Frames a second from side B
     #[arg(long, default_value = "max", value_name = "max|PPS")]
     rate_b: Rate,
+    /// An extra station on side A, the one with the number MACS / 2, sends so many frames a second besides: ARP requests and
+    /// neighbour solicitations for its partner on side B, in turn
+    #[arg(long, value_name = "PPS", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    extra: Option<u64>,
     /// Length of a run
     #[arg(long, default_value = "2", value_parser = seconds)]
     seconds: Duration,
@@ -131,6 +135,8 @@ struct Report {
     bad: u64,
     /// Frames of the device itself, such as its probes; not among those received.
     own: u64,
+    /// Of those sent and received, those of the extra station.
+    extra: Extra,
     starved: f64,
     waited: Waited,
     gaps: Gaps,
@@ -142,6 +148,12 @@ struct Report {
 struct PerSide {
     a: u64,
     b: u64,
+}
+
+#[derive(Serialize)]
+struct Extra {
+    sent: u64,
+    received: u64,
 }
 
 /// Seconds.
@@ -169,6 +181,8 @@ fn generate(arguments: &Arguments) -> Result<()> {
     rustix::thread::sched_setaffinity(None, &core)
         .with_context(|| format!("no CPU {} to run on", arguments.core))?;
 
+    let watched = arguments.extra.is_none() || arguments.expect != Expect::None;
+    ensure!(watched, "--extra needs frames to be looked at: not with --expect none");
     let plan = Plan {
         flows: arguments.macs / 2,
         size: arguments.size,
@@ -176,6 +190,7 @@ fn generate(arguments: &Arguments) -> Result<()> {
         expect: arguments.expect,
         queues: arguments.queues.into(),
         latency: arguments.latency.map(usize::from),
+        extra: arguments.extra,
     };
     let mix = |own: &Option<Mix>| own.as_ref().unwrap_or(&arguments.mix).clone();
     let pools = [
@@ -361,6 +376,7 @@ impl Session<'_> {
             refused: PerSide { a: a.refused, b: b.refused },
             bad: a.bad + b.bad,
             own: a.own + b.own,
+            extra: Extra { sent: a.asked, received: b.heard },
             starved: (a.starved + b.starved) as f64 / polls as f64,
             waited,
             gaps,

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) queues: usize,
     /// One frame in so many carries the time, if it is unicast.
     pub(crate) latency: Option<usize>,
+    /// Frames a second of the extra station of side A.
+    pub(crate) extra: Option<u64>,
 }
 
 impl Plan {
@@ -40,13 +42,24 @@ impl Plan {
         self.tags.map(|tags| tags[side as usize])
     }
 
+    /// Frames a second of a side's extra station.
+    pub(crate) fn extra(&self, side: Side) -> Option<u64> {
+        self.extra.filter(|_| side == Side::A)
+    }
+
+    /// The flow of the extra station: behind those of all others.
+    pub(crate) fn extra_flow(&self) -> u32 {
+        self.flows
+    }
+
     /// Where all is in a side's memory.
     pub(crate) fn layout(&self) -> Layout {
         let rings = 2 * self.queues * RING_BYTES;
         let lessons = rings + self.queues * self.pool() * self.stride();
-        let buffers = lessons + usize::from(RING) * Layout::LESSON;
+        let questions = lessons + usize::from(RING) * Layout::LESSON;
+        let buffers = questions + Layout::QUESTIONS.len() * Layout::LESSON;
         let end = buffers + self.queues * usize::from(RING) * self.stride();
-        Layout { frames: rings, lessons, buffers, end }
+        Layout { frames: rings, lessons, questions, buffers, end }
     }
 }
 
@@ -56,14 +69,19 @@ pub(crate) struct Layout {
     pub(crate) frames: usize,
     /// Frames of the teaching phase: one for each slot of a ring.
     pub(crate) lessons: usize,
+    /// The extra station's: one of each of [`Layout::QUESTIONS`].
+    pub(crate) questions: usize,
     /// Those that the device fills, queue after queue.
     pub(crate) buffers: usize,
     end: usize,
 }
 
 impl Layout {
-    /// Bytes between two lessons.
+    /// Bytes between two lessons, or questions.
     pub(crate) const LESSON: usize = 128;
+
+    /// What the extra station sends, in turn.
+    pub(crate) const QUESTIONS: [Kind; 2] = [Kind::Arp, Kind::Nd];
 
     /// The place of a ring.
     pub(crate) fn ring(plan: &Plan, to_device: bool, queue: usize) -> usize {
@@ -79,6 +97,8 @@ pub(crate) struct Pool {
     pub(crate) side: Side,
     /// By queue.
     pub(crate) frames: Vec<Vec<Prepared>>,
+    /// Of the extra station, where there is one.
+    pub(crate) questions: Vec<Prepared>,
     /// The kinds in it, the most frequent first.
     pub(crate) kinds: Vec<Kind>,
     /// It lies in huge pages.
@@ -110,7 +130,8 @@ impl Pool {
         let mut chance = fastrand::Rng::with_seed(side as u64);
         let mut flows: Vec<u32> = (0..plan.flows).collect();
         chance.shuffle(&mut flows);
-        let mut pool = Self { memory, side, frames: Vec::new(), kinds: mix.kinds(), huge };
+        let (frames, questions) = (Vec::new(), Vec::new());
+        let mut pool = Self { memory, side, frames, questions, kinds: mix.kinds(), huge };
         for queue in 0..plan.queues {
             let kinds = mix.spread(plan.pool(), &mut chance);
             let mut sizes: Vec<usize> = (0..plan.pool()).map(|number| plan.size.of(number)).collect();
@@ -128,6 +149,66 @@ impl Pool {
             }
             pool.frames.push(frames);
         }
+        for (number, &kind) in Layout::QUESTIONS.iter().enumerate().filter(|_| plan.extra(side).is_some()) {
+            let frame = build(kind, side, plan.extra_flow(), 60, plan.vlan(side), false);
+            let at = layout.questions + number * Layout::LESSON;
+            pool.memory.frame(at, frame.len())?.write_slice(&frame, 0)?;
+            pool.questions.push(Prepared { length: frame.len() as u16, kind, stamped: false });
+            if !pool.kinds.contains(&kind) {
+                pool.kinds.push(kind);
+            }
+        }
         Ok(pool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Unicast of four stations a side, and the extra one.
+    const PLAN: Plan = Plan {
+        flows: 4,
+        size: Size::Bytes(64),
+        tags: Some([10, 20]),
+        expect: Expect::Bridge,
+        queues: 1,
+        latency: None,
+        extra: Some(16),
+    };
+
+    fn pool(side: Side) -> Pool {
+        Pool::new(&PLAN, side, &"ip4=1".parse().unwrap()).unwrap()
+    }
+
+    fn bytes(pool: &Pool, at: usize, frame: &Prepared) -> Vec<u8> {
+        let mut bytes = vec![0; frame.length.into()];
+        pool.memory.frame(at, bytes.len()).unwrap().read_slice(&mut bytes, 0).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn the_extra_station_asks_for_its_partner_by_arp_and_by_nd() {
+        let pool = pool(Side::A);
+        let place = |number| PLAN.layout().questions + number * Layout::LESSON;
+        let asked = [0, 1].map(|number| bytes(&pool, place(number), &pool.questions[number]));
+        assert_eq!(asked, [Kind::Arp, Kind::Nd].map(|kind| build(kind, Side::A, 4, 60, Some(10), false)));
+        assert_eq!(pool.kinds, [Kind::Ip4, Kind::Arp, Kind::Nd], "what the far side must know again");
+    }
+
+    #[test]
+    fn the_extra_station_has_no_part_in_what_its_side_sends() {
+        let pool = pool(Side::A);
+        let frames = PLAN.layout().frames;
+        for (number, frame) in pool.frames[0].iter().enumerate() {
+            let sender = bytes(&pool, frames + number * PLAN.stride(), frame)[11];
+            assert!(u32::from(sender) < PLAN.extra_flow());
+        }
+    }
+
+    #[test]
+    fn side_b_has_no_extra_station() {
+        let pool = pool(Side::B);
+        assert!(pool.questions.is_empty() && pool.kinds == [Kind::Ip4]);
     }
 }

@@ -74,12 +74,12 @@ impl Template {
         Self { kind, words, flows: [sender, target, inner], length, stamp: stamp_at(kind, vlan.is_some()) }
     }
 
-    /// Whether the frame is one of these.
+    /// The flow of the frame, if it is one of these.
     #[inline]
-    fn fits(&self, frame: &VolatileSlice<'_>) -> bool {
-        let Ok(words) = frame.get_array_ref::<u64>(0, Self::WORDS) else { return false };
+    fn fits(&self, frame: &VolatileSlice<'_>) -> Option<u32> {
+        let words = frame.get_array_ref::<u64>(0, Self::WORDS).ok()?;
         if (0..Self::WORDS).any(|word| words.load(word) & self.words[word].0 != self.words[word].1) {
-            return false;
+            return None;
         }
         let flow =
             |at: usize| frame.get_ref::<u32>(at).map(|value| u32::from_be(value.load()) & 0xff_ffff).ok();
@@ -88,15 +88,15 @@ impl Template {
             Some(at) => frame.get_ref::<u16>(at).map_or(0, |value| usize::from(u16::from_be(value.load()))),
             None => 0,
         };
-        first.is_some() && first == second && second == third && said + self.length.1 == frame.len()
+        first.filter(|_| first == second && second == third && said + self.length.1 == frame.len())
     }
 }
 
 /// What a frame turns out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// As it must be, with its stamp where it has one.
-    Good(Kind, Option<u64>),
+    /// As it must be: what it is, its flow, and its stamp where it has one.
+    Good(Kind, u32, Option<u64>),
     /// Between stations, but not as it must be, or not what the far side sends.
     Bad,
     /// Neither of its addresses is a station's: the device's own.
@@ -118,12 +118,13 @@ impl Verifier {
     /// What the frame is.
     #[inline]
     pub(crate) fn look(&self, frame: &VolatileSlice<'_>) -> Seen {
-        let Some(template) = self.0.iter().find(|template| template.fits(frame)) else {
+        let found = self.0.iter().find_map(|template| Some((template, template.fits(frame)?)));
+        let Some((template, flow)) = found else {
             return if has_station(frame) { Seen::Bad } else { Seen::Own };
         };
         let stamped = |at: &usize| frame.get_ref::<u8>(at - STAMP + 1).is_ok_and(|flag| flag.load() == 1);
         let stamp = template.stamp.filter(stamped).and_then(|at| frame.get_ref::<u64>(at).ok());
-        Seen::Good(template.kind, stamp.map(|stamp| stamp.load()))
+        Seen::Good(template.kind, flow, stamp.map(|stamp| stamp.load()))
     }
 }
 
@@ -169,7 +170,7 @@ mod tests {
                         let stamp = kind.is_unicast().then_some(0);
                         assert_eq!(
                             look(&verifier, &frame),
-                            Seen::Good(kind, stamp),
+                            Seen::Good(kind, flow, stamp),
                             "{expect:?} {kind:?} {flow}"
                         );
                     }
@@ -179,11 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_is_told_from_all_others_of_its_kind() {
+        for &kind in Kind::value_variants() {
+            for flow in [0, 50, 1 << 16, (1 << 24) - 1] {
+                let frame = build(kind, Side::A, flow, 60, Some(20), false);
+                assert_eq!(look(&bridged(), &frame), Seen::Good(kind, flow, None));
+            }
+        }
+    }
+
+    #[test]
     fn what_was_done_to_another_device_s_order_is_refused() {
         let verifier = bridged();
         for &kind in Kind::value_variants() {
             let frame = |from, vlan| build(kind, from, 77, 200, vlan, false);
-            assert_eq!(look(&verifier, &frame(Side::A, Some(20))), Seen::Good(kind, None));
+            assert_eq!(look(&verifier, &frame(Side::A, Some(20))), Seen::Good(kind, 77, None));
             assert_eq!(look(&verifier, &frame(Side::A, Some(10))), Seen::Bad, "tag of the other side");
             assert_eq!(look(&verifier, &frame(Side::A, None)), Seen::Bad, "tag lost");
             assert_eq!(look(&verifier, &frame(Side::B, Some(20))), Seen::Bad, "its own side's");

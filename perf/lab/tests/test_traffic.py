@@ -47,3 +47,14 @@ def test_rules_for_members_and_for_many():
     assert many["macs"]["capacity"] >= 50_000
     assert few["members"][51] == {"name": "wix1", "side": "wix", "mac": "02:bb:00:00:00:01", "ipv4": ["202.7.1.2"],
                                   "ipv6": ["2001:7fa:3:ca07:0:bb:0:1"]}
+
+
+def test_rules_for_strangers_and_one_station_that_is_listed():
+    alone = rules.extra_alone(100)["bridges"]["wix"]
+    assert alone["admission"] == "learned"
+    assert alone["members"] == [{"name": "mud50", "side": "mud", "mac": "02:aa:00:00:00:32", "ipv4": ["202.7.0.51"],
+                                 "ipv6": ["2001:7fa:3:ca07:0:aa:0:32"]}]
+
+
+def test_a_station_has_addresses_whatever_its_number():
+    assert rules.member(1, 70_000)["ipv4"] == ["202.7.1.1"] and rules.member(1, 70_000)["ipv6"] == ["2001:7fa:3:ca07:0:bb:1:1170"]

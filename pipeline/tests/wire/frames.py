@@ -95,8 +95,8 @@ def router_advertisement():
     return bytes(Ether(src=A, dst="33:33:00:00:00:01") / IPv6(src="fe80::a", dst="ff02::1", hlim=255) / ICMPv6ND_RA())
 
 
-def bpdu():
-    return bytes(Dot3(src=A, dst="01:80:c2:00:00:00") / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP())
+def bpdu(source=A):
+    return bytes(Dot3(src=source, dst="01:80:c2:00:00:00") / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP())
 
 
 def fragments():

@@ -3,6 +3,7 @@ are untagged, because it does not see the flows of tagged frames that a raw sock
 
 import collections
 import json
+import time
 
 import pytest
 
@@ -65,6 +66,58 @@ def test_new_rules_reach_both(bench):
         bench.mud.send(frame)
     bench.refused({"dst_not_member": FLOWS})
     assert all(received_by_workers(bench.sluice).values())
+
+
+# ------------------------------------------------------------------------------------------------ limits
+
+
+RATE, BURST = 200, 400
+SECONDS, PAUSE = 4.0, 0.002
+"""How long the storm lasts, and how often a frame comes to each queue: to each more than all may have."""
+
+
+@pytest.fixture
+def striped(lab):
+    """A bridge whose ports take each queue from a cable of its own: net_tap would put all ARP on one queue, which has no ports to
+    spread it by. Gives it, and the cables of side mud."""
+    inside, outside = lab.namespace("bridge"), lab.namespace("outside")
+
+    def port(index, side):
+        cables = [f"{side}{queue}" for queue in range(2)]
+        for cable in cables:
+            inside.cable(cable, outside, f"{cable}-far")
+        return f"net_pcap{index}," + ",".join(f"rx_iface_in={cable},tx_iface={cable}" for cable in cables)
+
+    devices = {f"trunk{index}": port(index, side) for index, side in enumerate(("mud", "wix"))}
+    bridge = {"loop": {"probe": "off"}, "storm": {"mac": {"rate": f"{RATE}/s", "burst": BURST}}}
+    tree = rules(devices, {"port": "trunk0"}, {"port": "trunk1"}, workers=CORES[:2], **bridge)
+    sluice = lab.sluice("bridge", tree, inside)
+    return sluice, [lab.wire(outside, f"mud{queue}-far") for queue in range(2)]
+
+
+def test_f217_a_station_s_storm_over_the_queues_of_two_workers_is_held_to_the_limit_of_one(striped):
+    sluice, cables = striped
+    began = due = time.monotonic()
+    sent = 0
+    while time.monotonic() < began + SECONDS:
+        for wire in cables:
+            wire.send(arp())
+        sent += len(cables)
+        due = max(due + PAUSE, time.monotonic())
+        time.sleep(max(due - time.monotonic(), 0))
+
+    def come():
+        """All frames that came, with those that net_pcap, whose buffers are short, did not take while the machine was busy."""
+        counters = sluice.ask("counters")
+        missed = sum(device["lost"]["missed"] for device in counters["devices"])
+        return counters["ports"]["trunk0"]["received"] + missed
+
+    until(lambda: come() == sent, lambda: f"{sent} frames, not {come()}")
+    lasted = time.monotonic() - began
+    assert min(received_by_workers(sluice).values()) > RATE * lasted, "one worker alone could use up the limit"
+    side, limit = sluice.ask("counters")["sides"]["mud"], BURST + RATE * lasted
+    assert 0.9 * limit <= side["forwarded"] <= 1.1 * limit, (lasted, side)
+    assert set(side["dropped"]) == {"mac_limit"}
 
 
 # ------------------------------------------------------------------------------------------------ the meter

@@ -131,7 +131,9 @@ impl ControlPlane {
                 let bridge = plan.bridge(*id);
                 let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
                 let writer = &mut self.bridges[id.index()].neighbours;
-                let owner = match writer.learn(table, rules, binding) {
+                let listed = bridge.owners.get(binding.address).is_some()
+                    || bridge.static_fdb.get(binding.mac).is_some();
+                let owner = match writer.learn(table, rules, binding, listed) {
                     Change::Conflict(owner) => {
                         effects.event(*conflict);
                         owner

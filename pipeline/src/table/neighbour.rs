@@ -3,7 +3,7 @@
 //! sequence number and never wait. One word of an entry is theirs: when they last sent a request for it across. Fixed memory,
 //! and never an entry from a request's target.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -212,6 +212,11 @@ impl NeighbourTable {
         size_of_val(&*self.entries) + size_of_val(&*self.owners)
     }
 
+    /// A free slot for an address.
+    fn free(&self, wanted: u128) -> Option<usize> {
+        self.set(wanted).find(|slot| self.entries[*slot].read().is_some_and(|(number, _)| number == 0))
+    }
+
     fn set(&self, number: u128) -> std::ops::Range<usize> {
         self.ways(self.key.hash((number >> 64) as u64 ^ self.key.hash(number as u64)))
     }
@@ -341,7 +346,10 @@ impl Contest {
 pub struct Writer {
     /// The addresses of each MAC.
     owned: HashMap<Mac, Vec<u128>>,
+    /// Entries that count in the capacity: all but those of what is listed.
     entries: u32,
+    /// The addresses that were listed, or their MACs were, when they got their entry.
+    listed: HashSet<u128>,
     contests: HashMap<u128, Contest>,
     /// Owners are asked before their address goes to another: [`Change::Conflict`] and [`Change::Ask`] are acted on.
     asks: bool,
@@ -355,10 +363,19 @@ impl Writer {
         Writer { asks, ..Writer::default() }
     }
 
-    /// Learns from what an owner said.
-    pub fn learn(&mut self, table: &NeighbourTable, rules: &Neighbours, heard: &Binding) -> Change {
+    /// Learns from what an owner said. What is listed, an address or its MAC, has room whatever strangers have said.
+    pub fn learn(
+        &mut self,
+        table: &NeighbourTable,
+        rules: &Neighbours,
+        heard: &Binding,
+        listed: bool,
+    ) -> Change {
         let wanted = number(heard.address);
         match table.find(wanted) {
+            None if listed && self.owned(heard.mac) < rules.per_mac => {
+                self.insert_listed(table, wanted, heard)
+            }
             None => self.insert(table, rules, wanted, heard),
             Some((slot, known)) if known.contested => self.contested(table, slot, rules, &known, heard),
             Some((slot, known)) if known.mac == heard.mac => {
@@ -380,17 +397,58 @@ impl Writer {
         wanted: u128,
         heard: &Binding,
     ) -> Change {
-        let free =
-            table.set(wanted).find(|slot| table.entries[*slot].read().is_some_and(|(number, _)| number == 0));
         let room = self.entries < rules.capacity && self.owned(heard.mac) < rules.per_mac;
-        let (Some(slot), true) = (free, room) else {
+        let (Some(slot), true) = (table.free(wanted), room) else {
             self.refused += 1;
             return Change::Full;
         };
         self.entries += 1;
+        self.put(table, slot, wanted, heard);
+        Change::None
+    }
+
+    /// In a full set a stranger's entry makes room: the one that was heard longest ago.
+    fn insert_listed(&mut self, table: &NeighbourTable, wanted: u128, heard: &Binding) -> Change {
+        let stranger = || {
+            let entries = table.set(wanted).filter_map(|slot| Some((slot, table.entries[slot].read()?)));
+            let strangers = entries.filter(|(_, (number, _))| !self.listed.contains(number));
+            strangers.min_by_key(|(_, (_, known))| known.confirmed)
+        };
+        let slot = match table.free(wanted) {
+            Some(slot) => slot,
+            None => {
+                let Some((slot, (number, known))) = stranger() else {
+                    self.refused += 1;
+                    return Change::Full;
+                };
+                self.forget(table, slot, number, &known);
+                slot
+            }
+        };
+        self.listed.insert(wanted);
+        self.put(table, slot, wanted, heard);
+        Change::None
+    }
+
+    fn put(&mut self, table: &NeighbourTable, slot: usize, wanted: u128, heard: &Binding) {
         self.own(table, heard.mac, wanted);
         table.entries[slot].write(wanted, &first(heard));
-        Change::None
+    }
+
+    fn forget(&mut self, table: &NeighbourTable, slot: usize, number: u128, known: &Neighbour) {
+        const FREE: Neighbour = Neighbour {
+            mac: Mac::ZERO,
+            router: false,
+            overrides: false,
+            contested: false,
+            confirmed: Time::ZERO,
+        };
+        table.entries[slot].write(0, &FREE);
+        if !self.listed.remove(&number) {
+            self.entries -= 1;
+        }
+        self.disown(table, known.mac, number);
+        self.contests.remove(&number);
     }
 
     /// The first owner stays, and nothing is answered, until one MAC alone has spoken for a minute; another one has the address
@@ -473,24 +531,14 @@ impl Writer {
 
     /// Forgets owners that were not heard for `age`.
     pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration) {
-        const FREE: Neighbour = Neighbour {
-            mac: Mac::ZERO,
-            router: false,
-            overrides: false,
-            contested: false,
-            confirmed: Time::ZERO,
-        };
-        for entry in &table.entries {
+        for (slot, entry) in table.entries.iter().enumerate() {
             if let Some((number, known)) = entry.read()
                 && number != 0
                 // a contested address stays for as long as anybody claims it
                 && self.contests.get(&number).is_none_or(|contest| now.since(contest.since) >= age)
                 && now.since(known.confirmed) >= age
             {
-                entry.write(0, &FREE);
-                self.entries -= 1;
-                self.disown(table, known.mac, number);
-                self.contests.remove(&number);
+                self.forget(table, slot, number, &known);
             }
         }
     }

@@ -22,7 +22,7 @@ fn heard(address: IpAddr, mac: Mac, time: u64) -> Binding {
 fn look(address: IpAddr, may_see: &'static [Option<(Mac, bool, bool, u64)>]) {
     loom::model(move || {
         let table = Arc::new(NeighbourTable::new(&RULES, 1));
-        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1)), Change::None);
+        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1), false), Change::None);
         let (slot, known) = table.find(number(X)).unwrap();
         let reader = thread::spawn({
             let table = Arc::clone(&table);
@@ -54,7 +54,7 @@ fn a_look_while_a_slot_gets_another_address_never_mixes_the_two() {
 fn a_search_for_an_address_is_not_taken_for_one_of_the_next_in_its_slot() {
     loom::model(|| {
         let table = Arc::new(NeighbourTable::new(&RULES, 1));
-        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1)), Change::None);
+        assert_eq!(Writer::default().learn(&table, &RULES, &heard(X, A, 1), false), Change::None);
         let (slot, known) = table.find(number(X)).unwrap();
         let worker = thread::spawn({
             let table = Arc::clone(&table);

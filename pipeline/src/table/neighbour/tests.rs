@@ -30,7 +30,7 @@ fn both_families_are_known_by_their_addresses_and_listed_in_order() {
     let six: IpAddr = "2001:7fa:3:ca07::a".parse().unwrap();
     for address in [six, ip(20), ip(10)] {
         assert_eq!(table.get(address), None);
-        assert_eq!(writer.learn(&table, &RULES, &heard(address, A, 1)), Change::None);
+        assert_eq!(writer.learn(&table, &RULES, &heard(address, A, 1), false), Change::None);
         assert_eq!(table.get(address).map(|known| known.mac), Some(A));
     }
     assert_eq!(
@@ -44,21 +44,21 @@ fn the_writer_is_spared_what_it_knows() {
     let (table, mut writer) = empty();
     let said = |flags, ms| Binding { source: BindingSource::Advertised(flags), ..heard(ip(1), A, ms) };
     assert!(!table.knows(&heard(ip(1), A, 0)));
-    assert_eq!(writer.learn(&table, &RULES, &said(0xa0, 0)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &said(0xa0, 0), false), Change::None);
     assert!(table.knows(&heard(ip(1), A, 999)));
     assert!(table.knows(&said(0xa0, 999)) && table.knows(&said(0xe0, 999)), "S is not the owner's to keep");
     assert!(!table.knows(&heard(ip(1), A, 1000)), "confirmed anew once a second");
     assert!(!table.knows(&said(0x80, 1)) && !table.knows(&said(0x20, 1)), "other flags");
     assert!(!table.knows(&heard(ip(1), B, 1)), "another owner");
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1)), Change::Conflict(A));
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1), false), Change::Conflict(A));
     assert!(!table.knows(&heard(ip(1), A, 2)), "contested: who speaks matters");
 }
 
 #[test]
 fn a_time_before_the_last_one_takes_nothing_back() {
     let (table, mut writer) = empty();
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 500)), Change::None);
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 100)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 500), false), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 100), false), Change::None);
     assert_eq!(table.get(ip(1)).map(|known| known.confirmed), Some(at(500)));
 }
 
@@ -68,12 +68,12 @@ fn full_is_full_and_counted() {
     let mut full = 0;
     for number in 0..100 {
         let mac = Mac::from_u64(0x02cc_0000_0000 + u64::from(number));
-        full += u64::from(writer.learn(&table, &RULES, &heard(ip(number), mac, 1)) == Change::Full);
+        full += u64::from(writer.learn(&table, &RULES, &heard(ip(number), mac, 1), false) == Change::Full);
     }
     assert_eq!((table.entries().len(), full, writer.refused), (64, 36, 36));
     // known ones are renewed all the same
     let first = Mac::from_u64(0x02cc_0000_0000);
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(0), first, 9)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(0), first, 9), false), Change::None);
     assert_eq!(table.get(ip(0)).map(|known| known.confirmed), Some(at(9)));
 }
 
@@ -81,13 +81,13 @@ fn full_is_full_and_counted() {
 fn what_is_swept_out_makes_room_for_its_mac_and_for_others() {
     let (table, mut writer) = empty();
     for number in 0..8 {
-        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)), false);
     }
     assert_eq!((table.entries().len(), writer.refused), (4, 4));
     writer.sweep(&table, at(10_000), Duration::from_secs(9));
     assert_eq!(table.entries().iter().map(|(address, _)| *address).collect::<Vec<_>>(), [ip(2), ip(3)]);
     for number in 10..14 {
-        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 10_000));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 10_000), false);
     }
     assert_eq!(table.entries().len(), 4);
     writer.sweep(&table, at(100_000), Duration::from_secs(1));
@@ -101,7 +101,7 @@ fn what_is_swept_out_makes_room_for_its_mac_and_for_others() {
 fn counts_are_exact_through_contests() {
     let (table, mut writer) = empty();
     for (mac, ms) in [(A, 0), (B, 1000), (B, 61_000), (A, 62_000), (A, 122_000)] {
-        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms), false);
     }
     assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((A, false)));
     assert_eq!((writer.owned(A), writer.owned(B), writer.entries), (1, 0, 1));
@@ -118,6 +118,7 @@ fn a_table_takes_nearly_all_that_it_has_room_for() {
                 &table,
                 &rules,
                 &heard(ip(number), Mac::from_u64(0x02dd_0000_0000 + u64::from(number)), 1),
+                false,
             );
         }
         assert!(writer.refused < 16, "{}", writer.refused);
@@ -128,12 +129,12 @@ fn a_table_takes_nearly_all_that_it_has_room_for() {
 fn an_address_is_searched_across_once_a_minute_and_within_a_second_of_that() {
     let (table, mut writer) = empty();
     assert!(table.searches(ip(1), at(0)), "unknown");
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 0)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 0), false), Change::None);
     let asked = [0, 999, 1000, 59_999, 60_000, 60_999, 61_000].map(|ms| table.searches(ip(1), at(ms)));
     assert_eq!(asked, [true, true, false, false, true, true, false]);
     // what the owner says of itself meanwhile changes nothing
     let said = Binding { source: BindingSource::Advertised(0x20), ..heard(ip(1), A, 62_000) };
-    assert_eq!(writer.learn(&table, &RULES, &said), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &said, false), Change::None);
     assert!(!table.searches(ip(1), at(63_000)));
 }
 
@@ -144,18 +145,18 @@ fn a_search_is_of_one_owner_and_of_one_address() {
         table.searches(ip(1), at(ms));
         table.searches(ip(1), at(ms + 1000))
     };
-    let _ = writer.learn(&table, &RULES, &heard(ip(1), A, 0));
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), A, 0), false);
     assert!(!searched(&table, 0));
     // contested, and given to another
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 2000)), Change::Conflict(A));
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 2000), false), Change::Conflict(A));
     assert!(table.searches(ip(1), at(3000)));
     assert!(!searched(&table, 3000));
-    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 62_000)), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 62_000), false), Change::None);
     assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((B, false)));
     assert!(!searched(&table, 62_000));
     // forgotten, and learned anew
     writer.sweep(&table, at(70_000), Duration::from_secs(1));
-    let _ = writer.learn(&table, &RULES, &heard(ip(1), B, 70_000));
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), B, 70_000), false);
     assert!(table.searches(ip(1), at(70_000)));
 }
 
@@ -163,7 +164,7 @@ fn a_search_is_of_one_owner_and_of_one_address() {
 fn a_writer_that_asks_gives_an_address_away_only_when_its_owner_was_asked_and_kept_silent() {
     let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
     let mut says = |mac, ms| {
-        let change = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+        let change = writer.learn(&table, &RULES, &heard(ip(1), mac, ms), false);
         writer.settle(&table, &RULES, at(ms));
         (change, table.get(ip(1)).map(|known| (known.mac, known.contested)))
     };
@@ -183,10 +184,10 @@ fn a_writer_that_asks_gives_an_address_away_only_when_its_owner_was_asked_and_ke
 fn an_owner_whose_address_nobody_has_room_for_keeps_it() {
     let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
     for number in 2..6 {
-        let _ = writer.learn(&table, &RULES, &heard(ip(number), B, 0));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), B, 0), false);
     }
     for (mac, ms) in [(A, 0), (B, 0), (B, 60_000)] {
-        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms), false);
     }
     for ms in [61_000, 62_000, 63_000] {
         writer.settle(&table, &RULES, at(ms));
@@ -200,7 +201,7 @@ fn f198_a_mac_is_known_as_an_owner_for_as_long_as_it_has_an_address() {
     let (table, mut writer) = empty();
     assert!(!table.has_address_of(A));
     for number in [1, 2] {
-        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)));
+        let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)), false);
     }
     assert!(table.has_address_of(A) && !table.has_address_of(B));
     assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(1), ip(2)]);
@@ -210,7 +211,30 @@ fn f198_a_mac_is_known_as_an_owner_for_as_long_as_it_has_an_address() {
     assert!(!table.has_address_of(A) && writer.addresses_of(A).next().is_none());
     // an address that goes to another owner
     for (mac, ms) in [(A, 30_000), (B, 31_000), (B, 91_000)] {
-        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms));
+        let _ = writer.learn(&table, &RULES, &heard(ip(1), mac, ms), false);
     }
     assert!(!table.has_address_of(A) && table.has_address_of(B));
+}
+
+#[test]
+fn a_listed_address_has_room_in_a_table_that_strangers_have_filled() {
+    let rules = Neighbours { capacity: 16, per_mac: 1024 };
+    let (table, mut writer) = (NeighbourTable::new(&rules, 1), Writer::default());
+    let strangers = || (0..16).map(|number| ip(number + 1));
+    for (second, address) in strangers().enumerate() {
+        let said = heard(address, A, 1000 * second as u64);
+        assert_eq!(writer.learn(&table, &rules, &said, false), Change::None);
+    }
+    assert_eq!(writer.learn(&table, &rules, &heard(ip(100), A, 20_000), false), Change::Full);
+    // as many listed ones as there are slots beside: those find room too, if need be in a stranger's place
+    let listed = || (100..132).map(ip);
+    for address in listed() {
+        assert_eq!(writer.learn(&table, &rules, &heard(address, B, 20_000), true), Change::None);
+    }
+    assert!(listed().all(|address| table.get(address).is_some_and(|known| known.mac == B)));
+    let left = strangers().filter(|address| table.get(*address).is_some()).count();
+    assert_eq!(writer.entries as usize, left);
+    // and they give back no room that they did not take
+    writer.sweep(&table, at(30_000), Duration::from_secs(1));
+    assert_eq!((writer.entries, writer.listed.len(), table.entries().len()), (0, 0, 0));
 }

@@ -156,6 +156,7 @@ reasons! {
         BcastLimit "bcast_limit" "over the side's broadcast limit";
         McastLimit "mcast_limit" "over the side's multicast limit";
         MacLimit "mac_limit" "over the source MAC's broadcast and multicast limit";
+        DadLimit "dad_limit" "duplicate address detection for a member's address, more often than its owner should have to answer";
     }
     Answer {
         ToUsNotOurs "to_us_not_ours" "for the bridge itself, which routes nothing and has no such service or address";

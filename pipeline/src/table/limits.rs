@@ -2,6 +2,7 @@
 //! of the sides'; and the rates, as the buckets reckon with them.
 
 use std::hash::{DefaultHasher, Hasher};
+use std::net::Ipv6Addr;
 
 use rules::{Bridge, Mac, Rate, Side};
 
@@ -73,6 +74,8 @@ pub struct Limits {
     storm: Sources,
     broadcast: [Pool; 2],
     multicast: [Pool; 2],
+    /// Looks for duplicates of each member's address.
+    duplicates: Sources,
     /// Addresses that no member has.
     new: [Pool; 2],
     /// Frames to unknown destinations.
@@ -112,6 +115,9 @@ fn notices(rules: &Bridge) -> Rate {
 /// A move is verified once a second at most; all members of an exchange may move in one.
 const CHALLENGES: Paces = Paces::new(Rate { per_second: 1, burst: 1 }, Rate { per_second: 500, burst: 500 });
 
+/// Looks for duplicates of a member's address: who looks does so once a second (RetransTimer, RFC 4862 §5.1), and two may at one time.
+const DUPLICATES: Pace = Pace::new(Rate { per_second: 1, burst: 10 });
+
 /// The same event of one station, and events of one kind. What is told of them is less (`control::alarms`).
 const SAME_EVENT: Pace = Pace::new(Rate { per_second: 16, burst: 128 });
 const EVENTS: Pace = Pace::new(Rate { per_second: 64, burst: 256 });
@@ -135,7 +141,7 @@ impl Limits {
     /// Bytes that those of a bridge take.
     pub fn memory_for(bridge: &Bridge) -> usize {
         2 * Sources::memory_for(Limits::sources(bridge))
-            + 5 * Sources::memory_for(FEW)
+            + 6 * Sources::memory_for(FEW)
             + Sources::memory_for(MTU_SOURCES)
     }
 
@@ -143,7 +149,8 @@ impl Limits {
     pub fn memory(&self) -> usize {
         let limits = [&self.unknown, &self.answers, &self.notices, &self.challenges, &self.mtu_errors];
         let stations = limits.map(|limit| &limit.stations);
-        let all = stations.into_iter().chain([&self.storm, &self.mtu_sources, &self.events]);
+        let all =
+            stations.into_iter().chain([&self.storm, &self.mtu_sources, &self.events, &self.duplicates]);
         all.map(Sources::memory).sum()
     }
 
@@ -166,6 +173,7 @@ impl Limits {
             mtu_errors: Limit::new(stations, seed),
             mtu_sources: Sources::new(mtu_sources, seed),
             events: few().stations,
+            duplicates: few().stations,
             seed,
         }
     }
@@ -220,6 +228,23 @@ impl Limits {
         let (pool, lot) = (&pools[who.side.index()], &mut lots[who.side.index()]);
         let wider = |seen| lot.take(pool, now, side, who.standing(seen));
         self.storm.admit(who.mac.as_u64(), now, station, wider)
+    }
+
+    /// A look for duplicates of a member's address by somebody else, which is one of a storm besides: the member answers
+    /// each to all nodes (RFC 4861 §7.2.4), at the cost of its own limit. Only what `storm` admits takes from the address's; none where that
+    /// refuses it.
+    pub fn duplicates(
+        &self,
+        target: Ipv6Addr,
+        now: Time,
+        storm: impl FnOnce() -> Admitted,
+    ) -> Option<Admitted> {
+        let mut admitted = Admitted::Yes;
+        let look = self.duplicates.admit(self.key(Mac::ZERO, target.into()), now, DUPLICATES, |_| {
+            admitted = storm();
+            admitted == Admitted::Yes
+        });
+        (look != Admitted::SourceLimit).then_some(admitted)
     }
 
     /// An address that no member has is learned on a side: it is nobody's yet, so that is for all strangers there.

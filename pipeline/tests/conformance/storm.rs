@@ -206,3 +206,19 @@ fn f193_a_flood_of_solicitations_leaves_others_alone_and_no_trace() {
     assert_eq!(bridge.tables.macs.count(M) + bridge.tables.macs.count(W), 3);
     assert_eq!(bench.neighbours(), 2, "the flooder and the peer, who said where they are");
 }
+
+#[test]
+fn duplicate_address_detection_for_a_members_address_is_limited_as_the_member_answers_each_to_all() {
+    let mut bench = crowd(4).bench();
+    let mut crossed = 0;
+    for number in 0..1000 {
+        crossed += u32::from(bench.pour(M, &dad(station(number % 4), IP_B))); // 100 a second
+        bench.wait(Duration::from_millis(10));
+    }
+    assert!((19..=20).contains(&crossed), "{crossed}: a burst of 10, and 1/s");
+    assert_eq!(bench.count("dad_limit"), 1000 - u64::from(crossed));
+    // other addresses are not concerned, nor is the member, which looks for its own after a move
+    bench.crosses(M, &dad(station(1), "2001:7fa:3:ca07::c"));
+    bench.crosses(W, &dad(B, IP_B));
+    bench.balanced();
+}

@@ -201,6 +201,11 @@ impl Bench {
         self.bridge.feed(port, self.now, Packet::new(&tagged(side, frame)))
     }
 
+    /// The same, untagged: what crossed, replies, and what the bridge sends by itself.
+    pub fn deliver(&mut self, side: Side, frame: &[u8]) -> Vec<(Side, Vec<u8>)> {
+        self.feed(side, frame).into_iter().map(untagged).collect()
+    }
+
     /// Checks the books of a flood.
     #[track_caller]
     pub fn balanced(&self) {
@@ -334,6 +339,12 @@ pub fn tag(side: Side) -> [u8; 4] {
     [0x81, 0, 0, if side == M { 10 } else { 20 }]
 }
 
+/// A frame that left, without its side's tag.
+fn untagged(sent: Sent) -> (Side, Vec<u8>) {
+    assert_eq!(sent.frame[12..16], tag(sent.at.side), "left with another tag: {:02x?}", sent.frame);
+    (sent.at.side, [&sent.frame[..12], &sent.frame[16..]].concat())
+}
+
 /// An untagged frame with a side's tag added.
 pub fn tagged(side: Side, frame: &[u8]) -> Vec<u8> {
     match frame.split_at_checked(12) {
@@ -391,10 +402,6 @@ impl Bench {
         let runt = Packet::new(&[0; 13]); // ends in the port's books
         let sent = self.bridge.feed(0, self.now, runt);
         self.balanced();
-        let untagged = |sent: Sent| {
-            assert_eq!(sent.frame[12..16], tag(sent.at.side), "left with another tag: {:02x?}", sent.frame);
-            (sent.at.side, [&sent.frame[..12], &sent.frame[16..]].concat())
-        };
         sent.into_iter().map(untagged).collect()
     }
 

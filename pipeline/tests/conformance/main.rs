@@ -11,6 +11,7 @@ mod anycast;
 mod arp;
 mod bursts;
 mod captures;
+mod crew;
 mod drain;
 mod fast_path;
 mod fragment;

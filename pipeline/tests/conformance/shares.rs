@@ -1,14 +1,8 @@
 //! docs/spec F.8, shares: what is listed first, one station one share, with any number of workers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::base::time::Time;
-use pipeline::io::mem::{MemIo, Packet};
-use pipeline::path::control_queue::ControlRx;
-use pipeline::plan::Plan;
-use pipeline::worker::Worker;
-
+use crate::crew::Crew;
 use crate::frames::*;
 use crate::harness::*;
 use crate::ptb::from6;
@@ -164,42 +158,6 @@ fn f206_who_floods_the_bridge_with_questions_leaves_answers_to_another() {
     run(&mut bench, LOAD, &mut senders);
     senders[1].has(90);
     assert!(senders[0].served <= 11_000, "{}: 1000/s and a burst of 1000", senders[0].served);
-}
-
-/// Several workers of one bridge, each frame to the next one of them.
-struct Crew {
-    workers: Vec<(Worker<MemIo>, ControlRx)>,
-    next: usize,
-    now: Time,
-}
-
-impl Crew {
-    fn new(config: &Config, workers: usize) -> Crew {
-        let plan = Arc::new(Plan::new(config.rules(), None, &[], 0).unwrap());
-        let worker = |_| Worker::new(MemIo::new(2), Arc::clone(&plan), workers);
-        Crew { workers: (0..workers).map(worker).collect(), next: 0, now: Time::from_nanos(1_000_000_000) }
-    }
-
-    /// How many frames left for this one.
-    fn send(&mut self, side: rules::Side, frame: &[u8]) -> u32 {
-        let next = self.next;
-        self.next = (next + 1) % self.workers.len();
-        let (worker, messages) = &mut self.workers[next];
-        worker.io.input[side.index()].push_back(Packet::new(&tagged(side, frame)));
-        worker.poll(self.now);
-        while messages.pop().is_some() {}
-        worker.io.output.iter_mut().map(|output| output.drain(..).count() as u32).sum()
-    }
-
-    /// How many of so many frames a second for 10 s are served, frames spread over all workers.
-    fn served(&mut self, per_second: u32, mut frame: impl FnMut(u32) -> Vec<u8>) -> u32 {
-        let every = Duration::from_secs(1) / per_second;
-        let all = (0..10 * per_second).map(|number| {
-            self.now = self.now.after(every);
-            self.send(M, &frame(number))
-        });
-        all.sum()
-    }
 }
 
 /// A limit gives `burst + 10 x rate` in 10 s to one station, or to so many as share a side's, with any number of workers.

@@ -23,6 +23,7 @@ use crate::plan::bridge::BridgePlan;
 use crate::table::Tables;
 use crate::table::fdb::Sweep;
 use crate::table::neighbour::{Binding, Change, Writer};
+use crate::table::static_fdb::StaticEntry;
 
 /// How often neighbours that were not heard are swept out.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -131,8 +132,9 @@ impl ControlPlane {
                 let bridge = plan.bridge(*id);
                 let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
                 let writer = &mut self.bridges[id.index()].neighbours;
-                let listed = bridge.owners.get(binding.address).is_some()
-                    || bridge.static_fdb.get(binding.mac).is_some();
+                // a member's address; and one by which a member that may move can be asked
+                let moves = bridge.static_fdb.get(binding.mac) == Some(StaticEntry::Roaming);
+                let listed = moves || bridge.owners.get(binding.address).is_some();
                 let owner = match writer.learn(table, rules, binding, listed) {
                     Change::Conflict(owner) => {
                         effects.event(*conflict);
@@ -220,7 +222,9 @@ impl ControlPlane {
         for ((state, bridge), id) in bridges {
             if sweep {
                 state.neighbours.settle(&bridge.tables.neighbours, &bridge.rules.neighbours, now);
-                state.neighbours.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age);
+                let pinned = |mac| matches!(bridge.static_fdb.get(mac), Some(StaticEntry::To(_)));
+                let alive = |mac| !pinned(mac) && bridge.side_of(mac, now).is_some();
+                state.neighbours.sweep(&bridge.tables.neighbours, now, bridge.rules.macs.age, alive);
             }
             if self.active && !bridge.removed {
                 state.own_addresses.tick(id, bridge, &mut self.nonces, now, effects);

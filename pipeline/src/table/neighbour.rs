@@ -363,7 +363,7 @@ impl Writer {
         Writer { asks, ..Writer::default() }
     }
 
-    /// Learns from what an owner said. What is listed, an address or its MAC, has room whatever strangers have said.
+    /// Learns from what an owner said. What is listed has room whatever strangers have said.
     pub fn learn(
         &mut self,
         table: &NeighbourTable,
@@ -529,14 +529,16 @@ impl Writer {
         self.owned.get(&mac).into_iter().flatten().copied().map(address)
     }
 
-    /// Forgets owners that were not heard for `age`.
-    pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration) {
+    /// Forgets owners that said nothing of an address for `age`, but for the last address of a MAC that may move and is alive: only by it can
+    /// that be asked before it moves (docs/spec F198). Nobody is answered for on what is so old.
+    pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration, alive: impl Fn(Mac) -> bool) {
         for (slot, entry) in table.entries.iter().enumerate() {
             if let Some((number, known)) = entry.read()
                 && number != 0
                 // a contested address stays for as long as anybody claims it
                 && self.contests.get(&number).is_none_or(|contest| now.since(contest.since) >= age)
                 && now.since(known.confirmed) >= age
+                && !(self.owned(known.mac) == 1 && alive(known.mac))
             {
                 self.forget(table, slot, number, &known);
             }

@@ -154,10 +154,10 @@ def test_show_macs(bench):
     assert (learned["side"], learned["mac"], learned["member"], learned["moves"]) == ("mud", A, "a", 0)
     assert learned["quarantine_s"] is None and learned["idle_s"] >= 0
     assert shown["tables"] == [
-        {"side": "mud", "learned": 1, "capacity": 4096},
-        {"side": "wix", "learned": 0, "capacity": 4096},
+        {"side": "mud", "learned": 0, "capacity": 4096, "listed": 1},  # listed ones need none of the room (F195)
+        {"side": "wix", "learned": 0, "capacity": 4096, "listed": 0},
     ]
-    assert A in text and "mud: 1 of 4096 addresses" in text
+    assert A in text and "mud: 0 of 4096 addresses, and 1 listed ones without a side" in text
 
 
 def test_show_members(bench):

@@ -84,13 +84,13 @@ fn what_is_swept_out_makes_room_for_its_mac_and_for_others() {
         let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 1000 * u64::from(number)), false);
     }
     assert_eq!((table.entries().len(), writer.refused), (4, 4));
-    writer.sweep(&table, at(10_000), Duration::from_secs(9));
+    writer.sweep(&table, at(10_000), Duration::from_secs(9), |_| false);
     assert_eq!(table.entries().iter().map(|(address, _)| *address).collect::<Vec<_>>(), [ip(2), ip(3)]);
     for number in 10..14 {
         let _ = writer.learn(&table, &RULES, &heard(ip(number), A, 10_000), false);
     }
     assert_eq!(table.entries().len(), 4);
-    writer.sweep(&table, at(100_000), Duration::from_secs(1));
+    writer.sweep(&table, at(100_000), Duration::from_secs(1), |_| false);
     assert_eq!(
         (table.entries(), writer.entries, writer.owned.len(), writer.contests.len()),
         (vec![], 0, 0, 0)
@@ -155,7 +155,7 @@ fn a_search_is_of_one_owner_and_of_one_address() {
     assert_eq!(table.get(ip(1)).map(|known| (known.mac, known.contested)), Some((B, false)));
     assert!(!searched(&table, 62_000));
     // forgotten, and learned anew
-    writer.sweep(&table, at(70_000), Duration::from_secs(1));
+    writer.sweep(&table, at(70_000), Duration::from_secs(1), |_| false);
     let _ = writer.learn(&table, &RULES, &heard(ip(1), B, 70_000), false);
     assert!(table.searches(ip(1), at(70_000)));
 }
@@ -205,9 +205,9 @@ fn f198_a_mac_is_known_as_an_owner_for_as_long_as_it_has_an_address() {
     }
     assert!(table.has_address_of(A) && !table.has_address_of(B));
     assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(1), ip(2)]);
-    writer.sweep(&table, at(10_000), Duration::from_millis(8500));
+    writer.sweep(&table, at(10_000), Duration::from_millis(8500), |_| false);
     assert!(table.has_address_of(A));
-    writer.sweep(&table, at(20_000), Duration::from_secs(1));
+    writer.sweep(&table, at(20_000), Duration::from_secs(1), |_| false);
     assert!(!table.has_address_of(A) && writer.addresses_of(A).next().is_none());
     // an address that goes to another owner
     for (mac, ms) in [(A, 30_000), (B, 31_000), (B, 91_000)] {
@@ -235,6 +235,21 @@ fn a_listed_address_has_room_in_a_table_that_strangers_have_filled() {
     let left = strangers().filter(|address| table.get(*address).is_some()).count();
     assert_eq!(writer.entries as usize, left);
     // and they give back no room that they did not take
-    writer.sweep(&table, at(30_000), Duration::from_secs(1));
+    writer.sweep(&table, at(30_000), Duration::from_secs(1), |_| false);
     assert_eq!((writer.entries, writer.listed.len(), table.entries().len()), (0, 0, 0));
+}
+
+#[test]
+fn f198_a_mac_that_is_alive_keeps_an_address_that_it_can_be_asked_for() {
+    let (table, mut writer) = empty();
+    for (address, mac, ms) in [(ip(1), A, 0), (ip(2), A, 0), (ip(3), B, 0), (ip(4), A, 900)] {
+        let _ = writer.learn(&table, &RULES, &heard(address, mac, ms), false);
+    }
+    writer.sweep(&table, at(1000), Duration::from_secs(1), |mac| mac == A);
+    assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(4)]);
+    assert!(!table.has_address_of(B));
+    writer.sweep(&table, at(9000), Duration::from_secs(1), |mac| mac == A);
+    assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(4)]);
+    writer.sweep(&table, at(9000), Duration::from_secs(1), |_| false);
+    assert!(!table.has_address_of(A));
 }

@@ -72,8 +72,8 @@ def test_new_rules_reach_both(bench):
 
 
 RATE, BURST = 200, 400
-SECONDS, PAUSE = 4.0, 0.002
-"""How long the storm lasts, and how often a frame comes to each queue: to each more than all may have."""
+STORM, PAUSE = 2000, 0.002
+"""Frames to each queue, and how often one comes: to each more than all may have."""
 
 
 @pytest.fixture
@@ -97,14 +97,11 @@ def striped(lab):
 
 def test_f217_a_station_s_storm_over_the_queues_of_two_workers_is_held_to_the_limit_of_one(striped):
     sluice, cables = striped
-    began = due = time.monotonic()
-    sent = 0
-    while time.monotonic() < began + SECONDS:
+    began, frame, sent = time.monotonic(), arp(), 2 * STORM
+    for number in range(STORM):
         for wire in cables:
-            wire.send(arp())
-        sent += len(cables)
-        due = max(due + PAUSE, time.monotonic())
-        time.sleep(max(due - time.monotonic(), 0))
+            wire.send(frame)
+        time.sleep(max(began + number * PAUSE - time.monotonic(), 0))
 
     def come():
         """All frames that came, with those that net_pcap, whose buffers are short, did not take while the machine was busy."""
@@ -114,8 +111,9 @@ def test_f217_a_station_s_storm_over_the_queues_of_two_workers_is_held_to_the_li
 
     until(lambda: come() == sent, lambda: f"{sent} frames, not {come()}")
     lasted = time.monotonic() - began
-    assert min(received_by_workers(sluice).values()) > RATE * lasted, "one worker alone could use up the limit"
     side, limit = sluice.ask("counters")["sides"]["mud"], BURST + RATE * lasted
+    shares = received_by_workers(sluice)
+    assert min(shares.values()) > 0.6 * limit, f"limits of their own would not let more pass: {shares}"
     assert 0.9 * limit <= side["forwarded"] <= 1.1 * limit, (lasted, side)
     assert set(side["dropped"]) == {"mac_limit"}
 

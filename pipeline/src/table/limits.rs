@@ -116,7 +116,7 @@ fn notices(rules: &Bridge) -> Rate {
 const CHALLENGES: Paces = Paces::new(Rate { per_second: 1, burst: 1 }, Rate { per_second: 500, burst: 500 });
 
 /// Looks for duplicates of a member's address: who looks does so once a second (RetransTimer, RFC 4862 §5.1), and two may at one time.
-const DUPLICATES: Pace = Pace::new(Rate { per_second: 1, burst: 10 });
+const DUPLICATES: Pace = Pace::new(Rate { per_second: 1, burst: 20 });
 
 /// The same event of one station, and events of one kind. What is told of them is less (`control::alarms`).
 const SAME_EVENT: Pace = Pace::new(Rate { per_second: 16, burst: 128 });

@@ -143,8 +143,18 @@ impl Desk {
         let judged =
             Judged { frame, packet: judged.packet.map(|packet| Packet { frame, ..packet }), ..*judged };
         let packet::Frame { bridge, at, ether, .. } = frame;
-        let mut context =
-            FrameContext { bridge, lots, outbox, books, control, time: now, port: 0, at, mac: ether.src };
+        let mut context = FrameContext {
+            bridge,
+            lots,
+            outbox,
+            books,
+            control,
+            time: now,
+            port: 0,
+            at,
+            mac: ether.src,
+            listed: None,
+        };
         run(&judged, &mut context)
     }
 
@@ -164,6 +174,7 @@ impl Desk {
             port: 0,
             at,
             mac: ether.src,
+            listed: None,
         };
         let packet = filter::filter(&frame, &mut context);
         Ok(Judged { port, bytes, frame, packet })

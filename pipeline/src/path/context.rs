@@ -40,6 +40,8 @@ pub struct FrameContext<'a> {
     pub at: At,
     /// From which MAC.
     pub mac: Mac,
+    /// That is a member's or our own; known once `learn` has looked.
+    pub listed: Option<bool>,
 }
 
 impl FrameContext<'_> {
@@ -50,7 +52,8 @@ impl FrameContext<'_> {
 
     /// The frame's source, as the limits see it.
     pub fn claimant(&self) -> Claimant {
-        Claimant { mac: self.mac, side: self.at.side, listed: self.bridge.static_fdb.get(self.mac).is_some() }
+        let look = || self.bridge.static_fdb.get(self.mac).is_some();
+        Claimant { mac: self.mac, side: self.at.side, listed: self.listed.unwrap_or_else(look) }
     }
 
     /// Reports an event about this frame, if its source and its kind have a slot left.

@@ -145,6 +145,7 @@ pub fn slow_path(
         port,
         at,
         mac: ether.src,
+        listed: None,
     };
     let passage = run_stages(&Frame { bridge, at, ether, now }, &mut context, timer);
     let books = context.books;

@@ -495,6 +495,7 @@ fn stage(bytes: &[u8]) -> (Vec<&'static str>, usize) {
         port: 0,
         at,
         mac: frame.ether.src,
+        listed: None,
     };
     let kind = if frame.ether.ethertype == 0x0800 {
         Kind::Ipv4(Ipv4::parse(frame.ether.payload).unwrap())

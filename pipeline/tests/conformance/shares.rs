@@ -140,19 +140,14 @@ fn f205_a_flood_of_bpdus_hides_no_other_event() {
 fn f206_who_floods_the_bridge_with_questions_leaves_answers_to_another() {
     let x = station(1);
     let mut bench = Config::c0().member(M, &mac(x)).bench();
-    let group = solicited("2001:7fa:3:ca07::fe");
+    let own6 = "2001:7fa:3:ca07::fe";
     let asks = [
-        arp_request(x, "202.7.0.11", "202.7.1.254"),
         ether(MAC_M, x, 0x0806, &arp(1, x, "202.7.0.11", [0; 6], "202.7.1.254")),
-        ether(
-            group.1,
-            x,
-            0x86dd,
-            &icmp6("fe80::c1", &group.0, 255, &ns("2001:7fa:3:ca07::fe", &lladdr(1, x))),
-        ),
+        ether(MAC_M, x, 0x86dd, &icmp6("fe80::c1", own6, 255, &ns(own6, &lladdr(1, x)))),
+        ether(MAC_M, x, 0x86dd, &icmp6("fe80::c1", own6, 64, &[128, 0, 0, 0, 0, 1, 0, 1])),
     ];
     let mut senders = [
-        Sender::new(M, 20_000, |number| asks[1 + number as usize % 2].clone()),
+        Sender::new(M, 20_000, |number| asks[number as usize % 3].clone()),
         Sender::new(M, 1, |_| arp_request(A, IP4_A, "202.7.1.254")).after(Duration::from_micros(300)),
     ];
     run(&mut bench, LOAD, &mut senders);

@@ -18,6 +18,7 @@ use crate::table::static_fdb::StaticEntry;
 pub fn learn(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
     let frame = &packet.frame;
     let known = frame.bridge.static_fdb.get(frame.ether.src);
+    context.listed = Some(known.is_some());
     match known {
         Some(StaticEntry::To(side)) if side == frame.side() => Ok(()),
         // our own on either side is refused by `guard`

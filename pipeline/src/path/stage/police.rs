@@ -27,16 +27,10 @@ pub fn plain(_to: Station) -> bool {
 }
 
 fn storm(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reason> {
-    let Frame { bridge, ether, now, .. } = packet.frame;
-    let (limits, who) = (&bridge.tables.limits, context.claimant());
-    let over = if ether.dst == Mac::BROADCAST { Reason::BcastLimit } else { Reason::McastLimit };
-    let mut storm = || match over {
-        Reason::BcastLimit => limits.broadcast(context.lots, who, now, &bridge.rates),
-        _ => limits.multicast(context.lots, who, now, &bridge.rates),
-    };
-    let admitted = match sought(packet) {
-        Some(target) => limits.duplicates(target, now, &mut storm).ok_or(Reason::DadLimit)?,
-        None => storm(),
+    let over = if packet.frame.ether.dst == Mac::BROADCAST { Reason::BcastLimit } else { Reason::McastLimit };
+    let admitted = match &packet.kind {
+        Kind::Nd(ip, nd) if nd.solicits && ip.src.is_unspecified() => look(packet, nd.target, context)?,
+        _ => pay(packet, context),
     };
     match admitted {
         Admitted::Yes => Ok(()),
@@ -45,15 +39,33 @@ fn storm(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Result<(), Reas
     }
 }
 
-/// A member's address that somebody else looks for duplicates of.
-fn sought(packet: &Packet<'_>) -> Option<Ipv6Addr> {
-    let Kind::Nd(ip, nd) = &packet.kind else { return None };
+#[inline]
+fn pay(packet: &Packet<'_>, context: &mut FrameContext<'_>) -> Admitted {
+    let Frame { bridge, ether, now, .. } = packet.frame;
+    let (limits, who) = (&bridge.tables.limits, context.claimant());
+    if ether.dst == Mac::BROADCAST {
+        limits.broadcast(context.lots, who, now, &bridge.rates)
+    } else {
+        limits.multicast(context.lots, who, now, &bridge.rates)
+    }
+}
+
+#[cold]
+fn look(packet: &Packet<'_>, target: Ipv6Addr, context: &mut FrameContext<'_>) -> Result<Admitted, Reason> {
+    let Frame { bridge, now, .. } = packet.frame;
+    if !is_anothers(packet, target) {
+        return Ok(pay(packet, context));
+    }
+    let limits = &bridge.tables.limits;
+    limits.duplicates(target, now, || pay(packet, context)).ok_or(Reason::DadLimit)
+}
+
+/// The address is a member's, and not of the one who sends.
+fn is_anothers(packet: &Packet<'_>, target: Ipv6Addr) -> bool {
     let Frame { bridge, ether, .. } = packet.frame;
-    let address = IpAddr::V6(nd.target);
+    let address = IpAddr::V6(target);
     // link-local addresses are not listed, but heard
     let heard = || bridge.tables.neighbours.get(address).map(|known| known.mac);
     let foreign = |mac: Mac| !bridge.owners.are_one(mac, ether.src) && bridge.static_fdb.get(mac).is_some();
-    let looks = nd.solicits && ip.src.is_unspecified();
-    (looks && (bridge.owners.is_foreign(address, ether.src) || heard().is_some_and(foreign)))
-        .then_some(nd.target)
+    bridge.owners.is_foreign(address, ether.src) || heard().is_some_and(foreign)
 }

@@ -148,6 +148,7 @@ impl Rig {
                 port: side.index(),
                 at,
                 mac: src,
+                listed: None,
             };
             rule(&mut context);
             let silent = queue.pop().is_none() && control.lost == 0 && outbox.frames().is_empty();
@@ -514,8 +515,18 @@ fn learn_changes_nothing_but_when_a_station_was_heard() {
             let at = At { bridge: BridgeId::FIRST, side };
             let frame = Frame { bridge: &plan.bridges[0], at, ether, now };
             let bridge = frame.bridge;
-            let mut context =
-                FrameContext { bridge, lots, outbox, books, control, time: now, port: 0, at, mac };
+            let mut context = FrameContext {
+                bridge,
+                lots,
+                outbox,
+                books,
+                control,
+                time: now,
+                port: 0,
+                at,
+                mac,
+                listed: None,
+            };
             let packet = filter::filter(&frame, &mut context).unwrap();
             assert_eq!(learn::learn(&packet, &mut context), Ok(()));
             assert!(*books == SideBooks::default() && queue.pop().is_none());

@@ -70,7 +70,7 @@ impl fmt::Display for MoveCounts {
 }
 
 /// Moves of one bridge.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Moves {
     pending: BTreeMap<Mac, Pending>,
     /// By the side that is asked, and whether the station is listed.
@@ -119,18 +119,6 @@ pub(super) struct Around<'a> {
     pub(super) neighbours: &'a Writer,
     pub(super) now: Time,
     pub(super) effects: &'a mut Effects,
-}
-
-impl Default for Moves {
-    fn default() -> Moves {
-        Moves {
-            pending: BTreeMap::new(),
-            budgets: Default::default(),
-            refreshed: HashMap::new(),
-            refreshes: Default::default(),
-            counts: MoveCounts::default(),
-        }
-    }
 }
 
 impl Moves {

@@ -339,6 +339,32 @@ fn an_ipv6_owner_is_asked_from_our_link_local_address() {
 }
 
 #[test]
+fn which_contested_addresses_a_station_has_room_for_is_the_same_in_each_replay() {
+    let won = || {
+        let mut bench = ca().plus("neighbours: { per_mac: 4 }").live();
+        for _ in 0..4 {
+            bench.own();
+            bench.wait(seconds(1.0));
+        }
+        let all: Vec<String> = (0..8).map(|n| format!("202.7.0.{}", 40 + n)).collect();
+        for (n, address) in all.iter().enumerate() {
+            bench.passes(W, &claims(if n < 4 { B } else { D }, address));
+        }
+        for _ in 0..=61 {
+            for address in &all {
+                bench.exchange(M, &claims(C, address));
+            }
+            bench.wait(seconds(1.0));
+        }
+        bench.own();
+        all.into_iter().filter(|address| bench.owner(address) == Some(C)).collect::<Vec<_>>()
+    };
+    let first = won();
+    assert_eq!(first.len(), 4);
+    (0..3).for_each(|_| assert_eq!(won(), first));
+}
+
+#[test]
 fn without_addresses_of_our_own_the_question_is_a_probe_to_the_owner_alone() {
     let own = "own: { ipv4: 202.7.1.254, ipv6: \"2001:7fa:3:ca07::fe\" }";
     let mut bench = ca().with(own, "own: {}").live();

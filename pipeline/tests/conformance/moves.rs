@@ -446,6 +446,24 @@ fn f198_a_flood_of_challenges_fills_nothing_and_delays_no_listed_mover() {
 }
 
 #[test]
+fn f198_a_virtual_mac_is_not_asked_for_an_address_that_another_mac_of_its_member_has() {
+    const VIRTUAL: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
+    let macs = format!("macs: [\"{}\", \"{}\"]", mac(V), mac(VIRTUAL));
+    let member = format!("name: V, {macs}, ipv4: [{V4}, 202.7.0.78]");
+    let mut bench = listing(&[member]).plus(NO_LIMITS).live();
+    for _ in 0..5 {
+        bench.wait(milliseconds(1000)).own();
+    }
+    bench.exchange(W, &arp_frame((Y, V), &arp(1, V, V4, [0; 6], "202.7.0.2")));
+    bench.exchange(W, &unicast(Y, VIRTUAL));
+    bench.wait(milliseconds(5000));
+    let mut asked = bench.exchange(M, &unicast(Z, VIRTUAL)).across;
+    asked.extend(bench.wait(milliseconds(100)).own().into_iter().map(|(_, frame)| frame));
+    let question = arp_frame((VIRTUAL, MAC_W), &arp(1, MAC_W, "202.7.1.254", [0; 6], "202.7.0.78"));
+    assert_eq!(asked, [question]);
+}
+
+#[test]
 fn f211_a_station_that_answers_does_not_age() {
     let mut world = World::new(&Config::cd().plus("unknown_unicast: drop"));
     world.alive = Some((W, 50));

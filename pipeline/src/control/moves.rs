@@ -269,13 +269,14 @@ fn questions(at: At, mac: Mac, addresses: &[IpAddr], around: &mut Around<'_>) {
 }
 
 /// What a station is asked for: one IPv4 and two IPv6 addresses, listed ones first, and of these the ones that were last heard
-/// with that very MAC.
+/// with that very MAC. Those of another MAC of its member come last: with VRRP an answer comes from the MAC that the address has.
 fn addresses(mac: Mac, around: &Around<'_>) -> Vec<IpAddr> {
     let listed = around.bridge.owners.addresses_of(mac);
     let learned = around.neighbours.addresses_of(mac).filter(|address| !listed.contains(address));
-    let heard = |address: &IpAddr| {
-        let known = around.bridge.tables.neighbours.get(*address);
-        known.filter(|known| known.mac == mac).map(|known| known.confirmed)
+    let heard = |address: &IpAddr| match around.bridge.tables.neighbours.get(*address) {
+        Some(known) if known.mac == mac => (2, known.confirmed),
+        Some(_) => (0, Time::ZERO),
+        None => (1, Time::ZERO),
     };
     let mut all: Vec<IpAddr> = listed.iter().copied().chain(learned).collect();
     all.sort_by_key(|address| std::cmp::Reverse((listed.contains(address), heard(address))));

@@ -120,7 +120,7 @@ impl Bucket {
             let debt = full_at.saturating_sub(now.as_nanos());
             let left = u64::from(old.burst).saturating_sub(debt.div_ceil(old.token));
             let missing = u64::from(new.burst).saturating_sub(left);
-            (debt > 0).then(|| now.as_nanos() + missing * new.token)
+            (debt > 0).then(|| now.as_nanos().saturating_add(missing * new.token))
         };
         // a full one stays as it is
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, over);

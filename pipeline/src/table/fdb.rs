@@ -54,6 +54,10 @@ const WAYS: usize = if cfg!(loom) { 2 } else { 8 };
 /// Moves remembered: one less than `flap.moves` may be, as the move at hand is the last.
 const MOVES: usize = 15;
 
+/// Challengers are refused unseen while the address was heard on its own side within this time. One that was silent for longer may
+/// have moved: whoever misused its MAC on its new side must not keep it from there (F199).
+const DOUBT: Duration = Duration::from_secs(5);
+
 /// How often a worker starts over because another one changed the same entry meanwhile. Each time that one succeeded, so only
 /// as many workers as this, all changing one entry at once, can make a frame be refused.
 const TRIES: usize = 8;
@@ -597,7 +601,8 @@ impl Fdb {
         Verdict::Alive // somebody else changed it each time
     }
 
-    /// Who claims an address on the side where it is not is refused for so long, without being looked into.
+    /// Who claims an address on the side where it is not is refused for so long, without being looked into for as long as the address
+    /// goes on to be heard on its own.
     pub fn refuse_challengers(&self, mac: Mac, now: Time, hold: Duration) {
         if let Some((slot, _)) = self.find(mac) {
             self.history(slot).refuse(now, hold);
@@ -761,7 +766,7 @@ impl Fdb {
                 if word.age(tick) == 0 || self.sets[slot.set].swap(slot.way, word, heard) {
                     return Learned::Known;
                 }
-            } else if self.history(slot).refuses(now) {
+            } else if self.history(slot).refuses(now) && !silent(word.age(tick), DOUBT) {
                 return Learned::Refused;
             } else if !silent(word.age(tick), rules.move_guard) || must_verify() {
                 return Learned::BothSides;

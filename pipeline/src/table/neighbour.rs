@@ -3,7 +3,7 @@
 //! sequence number and never wait. One word of an entry is theirs: when they last sent a request for it across. Fixed memory,
 //! and never an entry from a request's target.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -350,7 +350,8 @@ pub struct Writer {
     entries: u32,
     /// The addresses that were listed, or their MACs were, when they got their entry.
     listed: HashSet<u128>,
-    contests: HashMap<u128, Contest>,
+    /// In the order of the addresses: which of them a MAC has room for must not hang on a hash (law 5).
+    contests: BTreeMap<u128, Contest>,
     /// Owners are asked before their address goes to another: [`Change::Conflict`] and [`Change::Ask`] are acted on.
     asks: bool,
     /// Addresses not learned for want of room.

@@ -404,6 +404,48 @@ fn f200_only_the_challengers_side_refuses_it_and_for_the_hold() {
 }
 
 #[test]
+fn f199_a_station_moves_also_to_a_side_where_its_mac_was_misused() {
+    for config in both() {
+        let mut world = World::new(&config);
+        world.alive = Some((W, 20));
+        while world.events("mac_flapping") == 0 {
+            assert_eq!(world.says(M, &unicast(Z, V)), "mac_both_sides");
+            world.pass(1000);
+            assert!(world.is_on(W) && world.now < 60_000);
+        }
+        // V is patched over, which takes a moment
+        world.alive = None;
+        world.pass(5000);
+        for _ in 0..2 {
+            world.says(M, &unicast(Z, V));
+            world.pass(1000);
+        }
+        assert_eq!(world.says(M, &unicast(Z, V)), "forwarded");
+        assert!(world.is_on(M));
+    }
+}
+
+#[test]
+fn f200_one_that_answers_stays_while_its_challenger_is_refused_and_is_asked_little() {
+    for config in both() {
+        let mut world = World::new(&config);
+        world.alive = Some((W, 20));
+        while world.events("mac_flapping") == 0 {
+            assert_eq!(world.says(M, &unicast(Z, V)), "mac_both_sides");
+            world.pass(1000);
+        }
+        let asked = world.asked.len();
+        for _ in 0..300 {
+            assert_eq!(world.says(M, &unicast(Z, V)), "mac_both_sides");
+            assert!(world.is_on(W));
+            world.pass(200);
+        }
+        let questions = world.asked.len() - asked;
+        assert!(questions <= 3 * 60 / 5, "{questions} in a minute");
+    }
+}
+
+#[test]
 fn f198_a_flood_of_challenges_fills_nothing_and_delays_no_listed_mover() {
     let rates = "macs: { capacity: 4096, new: { rate: 1000000/s, burst: 1000000 } }";
     let mut world = World::new(&listing(&[listed()]).plus(rates).plus(NO_LIMITS));
@@ -443,6 +485,24 @@ fn f198_a_flood_of_challenges_fills_nothing_and_delays_no_listed_mover() {
     // 250 verifications a second and their burst, of two tries for one address
     assert!(asked <= 2 * (250 + 3 * 250) + 10, "{asked} questions in three seconds");
     world.bench.balanced();
+}
+
+#[test]
+fn f198_a_virtual_mac_is_not_asked_for_an_address_that_another_mac_of_its_member_has() {
+    const VIRTUAL: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
+    let macs = format!("macs: [\"{}\", \"{}\"]", mac(V), mac(VIRTUAL));
+    let member = format!("name: V, {macs}, ipv4: [{V4}, 202.7.0.78]");
+    let mut bench = listing(&[member]).plus(NO_LIMITS).live();
+    for _ in 0..5 {
+        bench.wait(milliseconds(1000)).own();
+    }
+    bench.exchange(W, &arp_frame((Y, V), &arp(1, V, V4, [0; 6], "202.7.0.2")));
+    bench.exchange(W, &unicast(Y, VIRTUAL));
+    bench.wait(milliseconds(5000));
+    let mut asked = bench.exchange(M, &unicast(Z, VIRTUAL)).across;
+    asked.extend(bench.wait(milliseconds(100)).own().into_iter().map(|(_, frame)| frame));
+    let question = arp_frame((VIRTUAL, MAC_W), &arp(1, MAC_W, "202.7.1.254", [0; 6], "202.7.0.78"));
+    assert_eq!(asked, [question]);
 }
 
 #[test]

@@ -339,6 +339,64 @@ fn an_ipv6_owner_is_asked_from_our_link_local_address() {
 }
 
 #[test]
+fn an_ipv6_owner_that_answers_without_its_mac_inside_keeps_its_address() {
+    let mut bench = live();
+    let mut asked = 0;
+    for _ in 0..200 {
+        let sent = bench.exchange(M, &claims6(C, IP_C)).across;
+        if sent[1..] == [question6()] {
+            asked += 1;
+            // who is asked in unicast may leave the option out (RFC 4861 section 7.2.4), and Linux and the BSDs do
+            let message = na(R | S | O, IP_C, &[]);
+            let answer = ether(MAC_W, D, 0x86dd, &icmp6(IP_C, "fe80::51:ff:fe00:14", 255, &message));
+            bench.exchange(W, &answer).silent("answered");
+        }
+        bench.wait(seconds(1.0));
+        assert_eq!(bench.owner(IP_C), Some(D));
+    }
+    assert!(asked >= 3, "{asked}");
+}
+
+#[test]
+fn an_advertisement_to_us_without_a_mac_inside_is_believed_of_the_frame_s_own_alone() {
+    let mut bench = live();
+    let told = |src, to| {
+        let message = na(R | S | O, "2001:7fa:3:ca07::77", &[]);
+        ether(to, src, 0x86dd, &icmp6("2001:7fa:3:ca07::77", "fe80::51:ff:fe00:14", 255, &message))
+    };
+    bench.exchange(W, &told(D, B));
+    assert_eq!(bench.owner("2001:7fa:3:ca07::77"), None, "not to us");
+    bench.exchange(W, &told(D, MAC_W)).silent("answered");
+    assert_eq!(bench.owner("2001:7fa:3:ca07::77"), Some(D));
+}
+
+#[test]
+fn which_contested_addresses_a_station_has_room_for_is_the_same_in_each_replay() {
+    let won = || {
+        let mut bench = ca().plus("neighbours: { per_mac: 4 }").live();
+        for _ in 0..4 {
+            bench.own();
+            bench.wait(seconds(1.0));
+        }
+        let all: Vec<String> = (0..8).map(|n| format!("202.7.0.{}", 40 + n)).collect();
+        for (n, address) in all.iter().enumerate() {
+            bench.passes(W, &claims(if n < 4 { B } else { D }, address));
+        }
+        for _ in 0..=61 {
+            for address in &all {
+                bench.exchange(M, &claims(C, address));
+            }
+            bench.wait(seconds(1.0));
+        }
+        bench.own();
+        all.into_iter().filter(|address| bench.owner(address) == Some(C)).collect::<Vec<_>>()
+    };
+    let first = won();
+    assert_eq!(first.len(), 4);
+    (0..3).for_each(|_| assert_eq!(won(), first));
+}
+
+#[test]
 fn without_addresses_of_our_own_the_question_is_a_probe_to_the_owner_alone() {
     let own = "own: { ipv4: 202.7.1.254, ipv6: \"2001:7fa:3:ca07::fe\" }";
     let mut bench = ca().with(own, "own: {}").live();

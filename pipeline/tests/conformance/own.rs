@@ -44,13 +44,13 @@ fn announcement(own: [u8; 6]) -> Vec<u8> {
 }
 
 /// An ICMPv6 echo message with its checksum for these addresses.
-fn ping6(kind: u8, (dst, src): ([u8; 6], [u8; 6]), (from, to): (&str, &str), data: &[u8]) -> Vec<u8> {
+pub fn ping6(kind: u8, (dst, src): ([u8; 6], [u8; 6]), (from, to): (&str, &str), data: &[u8]) -> Vec<u8> {
     let message = [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1][..], data].concat();
     ether(dst, src, 0x86dd, &icmp6(from, to, 64, &message))
 }
 
 /// An ICMP echo message in a packet without DF.
-fn ping4(kind: u8, (dst, src): ([u8; 6], [u8; 6]), (from, to): (&str, &str), data: &[u8]) -> Vec<u8> {
+pub fn ping4(kind: u8, (dst, src): ([u8; 6], [u8; 6]), (from, to): (&str, &str), data: &[u8]) -> Vec<u8> {
     let mut message = [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1][..], data].concat();
     let sum = checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());

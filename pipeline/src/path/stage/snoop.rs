@@ -56,7 +56,12 @@ fn in_arp(frame: &Frame<'_>, arp: &Arp) -> Option<(IpAddr, Mac, BindingSource)> 
 }
 
 fn in_nd(frame: &Frame<'_>, ip: &Ipv6<'_>, nd: &Nd) -> Option<(IpAddr, Mac, BindingSource)> {
-    let LinkAddress::One(mac) = nd.link else { return None };
+    let mac = match nd.link {
+        LinkAddress::One(mac) => mac,
+        // who answers a question of ours, which was unicast, may leave out what we know already (RFC 4861 §7.2.4)
+        LinkAddress::None if !nd.solicits && frame.bridge.own.contains(&frame.ether.dst) => frame.ether.src,
+        LinkAddress::None | LinkAddress::Several => return None,
+    };
     if !is_believed(frame, mac) {
         return None;
     }

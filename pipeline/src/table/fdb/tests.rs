@@ -589,11 +589,21 @@ fn f200_challengers_are_refused_for_the_hold_and_nobody_else() {
     assert_eq!(b.learn(X, W, 0), Learned::New);
     b.table.refuse_challengers(X, at(1000), Duration::from_secs(60));
     for ms in [1000, 30_000, 60_999] {
+        assert_eq!(b.learn(X, W, ms - 1000), Learned::Known);
         assert_eq!(b.learn(X, M, ms), Learned::Refused);
         assert_eq!(b.lookup(X, ms), Some(Place::Side(W)));
     }
     assert_eq!(b.learn(X, M, 61_250), Learned::Moved);
     assert_eq!(b.table.entries(at(61_250), &b.rules).next().map(|entry| entry.moves), Some(1));
+}
+
+#[test]
+fn f199_challengers_are_looked_into_again_once_the_address_is_silent() {
+    let b = Bench::new(rules());
+    assert_eq!(b.learn(X, W, 0), Learned::New);
+    b.table.refuse_challengers(X, at(0), Duration::from_secs(60));
+    assert_eq!(b.learn(X, M, 5000), Learned::Refused);
+    assert_eq!(b.learn(X, M, 5250), Learned::Moved);
 }
 
 #[test]

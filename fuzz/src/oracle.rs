@@ -213,8 +213,12 @@ pub(crate) fn own(bridge: &BridgePlan, output: &Placed, probes: bool) -> Check {
             let announces = asks && packet[14..18] == packet[24..28];
             let looks = asks && probes && packet[14..18] == [0; 4];
             let replies = packet[7] == 2 && !to_many && packet[18..24] == frame[..6];
+            // to one station: is it still there?
+            let own4 = rules.own.ipv4.map_or([0; 4], |own| own.octets());
+            let questions = packet[7] == 1 && probes && ours && !to_many && packet[18..24] == [0; 6];
+            let questions = questions && (packet[14..18] == [0; 4] || packet[14..18] == own4);
             // an announcement that looks for loops carries a nonce
-            ensure(announces || looks || replies, "ARP of ours that is nothing")?;
+            ensure(announces || looks || replies || questions, "ARP of ours that is nothing")?;
             padded(if announces && probes { 34 } else { 28 })
         }
         0x0800 => {
@@ -244,7 +248,13 @@ pub(crate) fn own(bridge: &BridgePlan, output: &Placed, probes: bool) -> Check {
                 [2, 0] => ensure(to_one && packet[7] == 64 && length <= 1240, "Packet Too Big of ours"),
                 [129, 0] => ensure(to_one && packet[7] == 64, "an echo reply of ours"),
                 [135, 0] => {
-                    ensure(probes && to_many && packet[7] == 255 && src == [0; 16], "a solicitation of ours")
+                    // to one station: is it still there? From nobody it is to the group, in a frame to that station
+                    let link_local = bridge.link_local[output.at.side.index()].octets();
+                    let asked = src == link_local && dst == &message[8..24] && length == 32;
+                    let nobody = src == [0; 16] && dst[0] == 0xff;
+                    let question = ours && !to_many && (asked || (nobody && length == 24));
+                    let looks = to_many && nobody;
+                    ensure(probes && packet[7] == 255 && (looks || question), "a solicitation of ours")
                 }
                 [136, 0] => {
                     let all = to_many && dst[0] == 0xff && message[4] & 0x40 == 0;

@@ -283,7 +283,11 @@ impl Watched {
                 "too many MACs",
             )?;
             let known = bridge.tables.neighbours.entries().len();
-            oracle::ensure(known <= bridge.rules.neighbours.capacity as usize, "too many neighbours")?;
+            // what is listed does not count, and each MAC has only so many
+            let rules = &bridge.rules;
+            let listed: usize = rules.members.iter().map(|member| member.macs.len()).sum();
+            let most = rules.neighbours.capacity as usize + listed * rules.neighbours.per_mac as usize;
+            oracle::ensure(known <= most, "too many neighbours")?;
         }
         let Some(input) = input else { return Ok(()) };
         let Some(src) = input.bare[6..].first_chunk().map(|bytes| Mac::from_bytes(*bytes)) else {

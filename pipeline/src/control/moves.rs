@@ -78,6 +78,8 @@ pub(super) struct Moves {
     /// Asked before they aged, and when.
     refreshed: HashMap<Mac, Time>,
     refreshes: [Bucket; 2],
+    /// When what is over was last forgotten.
+    tidied: Option<Time>,
     pub(super) counts: MoveCounts,
 }
 
@@ -151,6 +153,10 @@ impl Moves {
         let macs: Vec<Mac> =
             self.pending.iter().filter(|(_, pending)| due(pending)).map(|(mac, _)| *mac).collect();
         macs.into_iter().for_each(|mac| self.step(mac, around));
+        if self.tidied.is_some_and(|tidied| now.since(tidied) < ONCE) {
+            return;
+        }
+        self.tidied = Some(now);
         let within = around.bridge.rules.macs.flap.within;
         self.pending.retain(|_, pending| {
             pending.refusals.retain(|refused| now.since(*refused) < within);

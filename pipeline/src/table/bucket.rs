@@ -136,8 +136,16 @@ pub struct Standing {
     pub quiet: bool,
 }
 
-/// A station that claims a token once a second is quiet, and so are those a little faster: clocks and networks jitter.
-const QUIET: Duration = Duration::from_millis(750);
+impl Standing {
+    /// By what is known of a claimant's last claim. A stranger that claims a token once a second is quiet, and so are those a little
+    /// faster: clocks and networks jitter. A member may claim several a second, of whatever kinds, and still be quiet: members are
+    /// not invented.
+    pub fn new(listed: bool, seen: Seen) -> Standing {
+        const STRANGER: Duration = Duration::from_millis(750);
+        const MEMBER: Duration = Duration::from_millis(200);
+        Standing { listed, quiet: seen.still_for(if listed { MEMBER } else { STRANGER }) }
+    }
+}
 
 /// So long after a listed station's claim strangers leave some for the next one.
 const EXPECTED: Duration = Duration::from_secs(10);
@@ -253,8 +261,20 @@ pub struct Seen {
     pub known: bool,
     /// Its last claim was granted.
     pub served: bool,
-    /// It has claimed nothing for most of a second.
-    pub quiet: bool,
+    /// Since its last claim, which is known to [`Set::SIGHT`]; none where it is not known.
+    pub since: Option<Duration>,
+}
+
+impl Seen {
+    /// It has claimed nothing for so long.
+    pub fn still_for(self, time: Duration) -> bool {
+        self.since.is_none_or(|since| since >= time)
+    }
+
+    /// It comes back once a second, with some jitter.
+    pub fn returns(self) -> bool {
+        self.known && self.still_for(Duration::from_millis(750))
+    }
 }
 
 /// Sources of one set: keys, buckets and sights on a cache line each.
@@ -263,15 +283,23 @@ struct Set {
     /// Zero in a slot that was never used: its bucket is full, as an unknown source's is.
     keys: [AtomicU64; Set::WAYS],
     buckets: [Bucket; Set::WAYS],
-    /// When each last claimed anything, to [`Set::SIGHT`]; the lowest bit: and was granted it.
+    /// When each last claimed anything, to [`Set::SIGHT`]; the lowest bits: and was granted it; and had come back.
     sights: [AtomicU64; Set::WAYS],
 }
 
 impl Set {
     const WAYS: usize = 8;
     /// A sight is not written again for so long: that spares the shared line.
-    const SIGHT: u64 = 100_000_000;
+    const SIGHT: u64 = 25_000_000;
     const SERVED: u64 = 1;
+    const RETURNED: u64 = 2;
+    /// One that came back is kept for so much longer than those that came once, which may all be invented.
+    const KEPT: u64 = 4_000_000_000;
+
+    /// The time of a sight.
+    const fn time(sight: u64) -> u64 {
+        sight & !(Set::SERVED | Set::RETURNED)
+    }
 
     fn new() -> Set {
         let zero = |_| AtomicU64::new(0);
@@ -294,7 +322,8 @@ impl Set {
     fn replace(&self, key: u64) -> usize {
         let last = |&way: &usize| {
             let sight = self.sights[way].load(Ordering::Relaxed);
-            sight.max(self.buckets[way].0.load(Ordering::Relaxed))
+            let kept = if sight & Set::RETURNED != 0 { Set::KEPT } else { 0 };
+            sight.saturating_add(kept).max(self.buckets[way].0.load(Ordering::Relaxed))
         };
         let way = (0..Set::WAYS).min_by_key(last).unwrap_or(0);
         self.keys[way].store(key, Ordering::Relaxed);
@@ -308,16 +337,17 @@ impl Set {
         Seen {
             known: sight != 0,
             served: sight & Set::SERVED != 0,
-            quiet: sight == 0 || now.since(Time::from_nanos(sight & !Set::SERVED)) >= QUIET,
+            since: (sight != 0).then(|| now.since(Time::from_nanos(Set::time(sight)))),
         }
     }
 
-    fn note(&self, way: usize, now: Time, served: bool) {
+    fn note(&self, way: usize, now: Time, seen: Seen, served: bool) {
         let sight = self.sights[way].load(Ordering::Relaxed);
-        let before = sight & !Set::SERVED;
-        let is_new = sight == 0 || now.as_nanos().saturating_sub(before) >= Set::SIGHT;
-        let time = if is_new { now.as_nanos() & !Set::SERVED } else { before };
-        let noted = (time | u64::from(served)).max(2);
+        let (before, returned) = (Set::time(sight), sight & Set::RETURNED);
+        let is_new = !seen.known || now.as_nanos().saturating_sub(before) >= Set::SIGHT;
+        let time = if is_new { Set::time(now.as_nanos()).max(4) } else { before };
+        let returned = if seen.returns() { Set::RETURNED } else { returned };
+        let noted = time | returned | u64::from(served);
         if noted != sight {
             self.sights[way].store(noted, Ordering::Relaxed);
         }
@@ -391,16 +421,16 @@ impl Sources {
     ) -> Admitted {
         let set = &self.sets[self.key.hash(source) as usize & (self.sets.len() - 1)];
         let way = set.way(source);
-        let bucket = &set.buckets[way];
+        let (bucket, seen) = (&set.buckets[way], set.seen(way, now));
         let admitted = if !bucket.ready(now, pace, pace.full() + u64::from(sixteenths) * pace.spare()) {
             Admitted::SourceLimit
-        } else if !wider(set.seen(way, now)) {
+        } else if !wider(seen) {
             Admitted::SideLimit
         } else {
             bucket.spend(now, pace);
             Admitted::Yes
         };
-        set.note(way, now, admitted == Admitted::Yes);
+        set.note(way, now, seen, admitted == Admitted::Yes);
         admitted
     }
 }
@@ -564,14 +594,38 @@ mod tests {
             let _ = sources.admit(1, at(millisecond * 1_000_000), pace(1000, 1000), wider);
             seen.unwrap()
         };
-        let sight = |known, served, quiet| Seen { known, served, quiet };
-        assert_eq!(seen(0, false), sight(false, false, true));
-        assert_eq!(seen(500, true), sight(true, false, false));
-        assert_eq!(seen(1500, true), sight(true, true, true));
-        assert_eq!(seen(1600, true), sight(true, true, false));
-        assert_eq!(seen(2300, true), sight(true, true, false), "quiet since 1600 ms");
-        assert_eq!(seen(3050, false), sight(true, true, true));
-        assert_eq!(seen(4000, true), sight(true, false, true));
+        let sight = |known: bool, served, since: u64| {
+            let since = known.then(|| Duration::from_millis(since));
+            Seen { known, served, since }
+        };
+        assert_eq!(seen(0, false), sight(false, false, 0));
+        assert_eq!(seen(500, true), sight(true, false, 500));
+        assert_eq!(seen(510, true), sight(true, true, 10));
+        assert_eq!(seen(1500, true), sight(true, true, 1000), "sights are known to 25 ms");
+        assert_eq!(seen(2500, false), sight(true, true, 1000));
+        assert_eq!(seen(4000, true), sight(true, false, 1500));
+    }
+
+    #[test]
+    fn a_source_that_comes_back_is_not_crowded_out_by_ever_new_ones() {
+        let sources = Sources::new(4, 1); // one set
+        let claim = |source, millisecond: u64| {
+            let mut seen = None;
+            let wider = |now: Seen| {
+                seen = Some(now.known);
+                true
+            };
+            let _ = sources.admit(source, at(millisecond * 1_000_000), pace(1000, 1000), wider);
+            seen.unwrap()
+        };
+        claim(1, 0);
+        assert!(claim(1, 1000));
+        for second in 1..30u64 {
+            for invented in 0..100 {
+                assert!(!claim(1000 * second + invented, second * 1000 + invented));
+            }
+            assert!(claim(1, second * 1000 + 1000), "{second}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Claimant {
 
 impl Claimant {
     fn standing(&self, seen: Seen) -> Standing {
-        Standing { listed: self.listed, quiet: seen.quiet }
+        Standing::new(self.listed, seen)
     }
 }
 
@@ -271,10 +271,7 @@ impl Limits {
         let (pool, lot) = (&self.mtu_errors.sides[who.side.index()], &mut lots.mtu_errors[who.side.index()]);
         let mut of_mac = Admitted::Yes;
         let of_source = self.mtu_sources.admit(self.key(who.mac, source), now, rates.mtu_source, |seen| {
-            let sixteenths = match seen {
-                Seen { known: true, quiet: true, served } => 1 + u8::from(served),
-                _ => 0,
-            };
+            let sixteenths = if seen.returns() { 1 + u8::from(seen.served) } else { 0 };
             let side = |seen| lot.take(pool, now, rates.mtu_errors.side, who.standing(seen));
             let stations = &self.mtu_errors.stations;
             of_mac = stations.admit_beyond(who.mac.as_u64(), now, rates.mtu_errors.station, sixteenths, side);

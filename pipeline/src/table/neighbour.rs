@@ -348,6 +348,9 @@ pub struct Writer {
     owned: HashMap<Mac, Vec<u128>>,
     /// Entries that count in the capacity: all but those of what is listed.
     entries: u32,
+    /// The address that a MAC said last of those that it does not have here: another one claims it, or there was no room. By it that
+    /// MAC can be asked too, or whoever claims all of its addresses first could take it (docs/spec F198).
+    said: HashMap<Mac, (u128, Time)>,
     /// The addresses that were listed, or their MACs were, when they got their entry.
     listed: HashSet<u128>,
     /// In the order of the addresses: which of them a MAC has room for must not hang on a hash (law 5).
@@ -378,12 +381,16 @@ impl Writer {
                 self.insert_listed(table, wanted, heard)
             }
             None => self.insert(table, rules, wanted, heard),
-            Some((slot, known)) if known.contested => self.contested(table, slot, rules, &known, heard),
+            Some((slot, known)) if known.contested => {
+                self.note(table, rules, known.mac, heard);
+                self.contested(table, slot, rules, &known, heard)
+            }
             Some((slot, known)) if known.mac == heard.mac => {
                 table.entries[slot].write(wanted, &renewed(known, heard));
                 Change::None
             }
             Some((slot, known)) => {
+                self.note(table, rules, known.mac, heard);
                 table.entries[slot].write(wanted, &Neighbour { contested: true, ..known });
                 self.contests.insert(wanted, Contest::new(heard, Some(heard.time)));
                 Change::Conflict(known.mac)
@@ -401,6 +408,7 @@ impl Writer {
         let room = self.entries < rules.capacity && self.owned(heard.mac) < rules.per_mac;
         let (Some(slot), true) = (table.free(wanted), room) else {
             self.refused += 1;
+            self.note(table, rules, Mac::ZERO, heard);
             return Change::Full;
         };
         self.entries += 1;
@@ -525,9 +533,26 @@ impl Writer {
         self.owned.get(&mac).map_or(0, |addresses| addresses.len() as u32)
     }
 
-    /// The addresses of a MAC.
+    /// The addresses that a MAC can be asked for: its own, and one that it says is.
     pub fn addresses_of(&self, mac: Mac) -> impl Iterator<Item = IpAddr> {
-        self.owned.get(&mac).into_iter().flatten().copied().map(address)
+        let said = self.said.get(&mac).map(|(said, _)| *said);
+        self.owned.get(&mac).into_iter().flatten().copied().chain(said).map(address)
+    }
+
+    /// A MAC says that it has an address that is another's, or that there is no room for.
+    fn note(&mut self, table: &NeighbourTable, rules: &Neighbours, owner: Mac, heard: &Binding) {
+        let room = self.said.len() < 2 * rules.capacity as usize || self.said.contains_key(&heard.mac);
+        if owner != heard.mac && room {
+            let before = self.can_be_asked(heard.mac);
+            self.said.insert(heard.mac, (number(heard.address), heard.time));
+            if !before {
+                table.mark_owner(0, heard.mac.as_u64(), heard.mac);
+            }
+        }
+    }
+
+    fn can_be_asked(&self, mac: Mac) -> bool {
+        self.owned.contains_key(&mac) || self.said.contains_key(&mac)
     }
 
     /// Forgets owners that said nothing of an address for `age`, but for the last address of a MAC that may move and is alive: only by it can
@@ -544,14 +569,26 @@ impl Writer {
                 self.forget(table, slot, number, &known);
             }
         }
+        let old = |mac: &Mac, said: &mut (u128, Time)| now.since(said.1) >= age && !alive(*mac);
+        let gone: Vec<Mac> = self.said.extract_if(old).map(|(mac, _)| mac).collect();
+        gone.into_iter().for_each(|mac| self.unmark(table, mac));
+    }
+
+    /// A MAC that cannot be asked for anything any more is no owner.
+    fn unmark(&self, table: &NeighbourTable, mac: Mac) {
+        if !self.can_be_asked(mac) {
+            table.mark_owner(mac.as_u64(), 0, mac);
+        }
     }
 
     fn own(&mut self, table: &NeighbourTable, mac: Mac, number: u128) {
-        let addresses = self.owned.entry(mac).or_default();
-        if addresses.is_empty() {
+        if !self.can_be_asked(mac) {
             table.mark_owner(0, mac.as_u64(), mac);
         }
-        addresses.push(number);
+        self.owned.entry(mac).or_default().push(number);
+        if self.said.get(&mac).is_some_and(|(said, _)| *said == number) {
+            self.said.remove(&mac);
+        }
     }
 
     fn disown(&mut self, table: &NeighbourTable, mac: Mac, number: u128) {
@@ -559,7 +596,7 @@ impl Writer {
             addresses.retain(|owned| *owned != number);
             if addresses.is_empty() {
                 self.owned.remove(&mac);
-                table.mark_owner(mac.as_u64(), 0, mac);
+                self.unmark(table, mac);
             }
         }
     }

@@ -542,3 +542,16 @@ fn f211_listed_stations_keep_their_last_side() {
         assert_eq!(bench.cause("mac_move"), 1);
     }
 }
+
+#[test]
+fn f198_a_station_whose_address_another_one_claimed_first_is_asked_all_the_same() {
+    let mut world = World::new(&Config::cd().plus(NO_LIMITS));
+    let late = station(0xf088);
+    let claim = |dst, src| arp_frame((dst, src), &arp(1, src, "202.7.0.88", [0; 6], "202.7.0.2"));
+    assert_eq!(world.says(M, &claim(Z, Y)), "forwarded");
+    world.pass(1000);
+    assert_eq!(world.says(W, &claim(Y, late)), "forwarded");
+    world.pass(2000);
+    assert_eq!(world.says(M, &unicast(Z, late)), "mac_both_sides");
+    assert_eq!(world.bench.place(late), Some(Place::Side(W)));
+}

@@ -253,3 +253,31 @@ fn f198_a_mac_that_is_alive_keeps_an_address_that_it_can_be_asked_for() {
     writer.sweep(&table, at(9000), Duration::from_secs(1), |_| false);
     assert!(!table.has_address_of(A));
 }
+
+#[test]
+fn f198_who_claims_an_address_second_can_be_asked_for_it_too() {
+    let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), A, 0), false), Change::None);
+    assert_eq!(writer.learn(&table, &RULES, &heard(ip(1), B, 1000), false), Change::Conflict(A));
+    assert!(table.has_address_of(B));
+    assert_eq!(writer.addresses_of(B).collect::<Vec<_>>(), [ip(1)]);
+    // and goes on to be while it is alive, whoever claims it meanwhile
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), A, 2000), false);
+    writer.sweep(&table, at(9000), Duration::from_secs(1), |mac| mac == B);
+    assert!(table.has_address_of(B));
+    writer.sweep(&table, at(9000), Duration::from_secs(1), |_| false);
+    assert!(!table.has_address_of(B) && writer.said.is_empty());
+}
+
+#[test]
+fn f198_one_whose_address_found_no_room_can_be_asked_for_it_too() {
+    let rules = Neighbours { capacity: 1, per_mac: 1 };
+    let (table, mut writer) = (NeighbourTable::new(&rules, 1), Writer::default());
+    let _ = writer.learn(&table, &rules, &heard(ip(1), A, 0), false);
+    assert_eq!(writer.learn(&table, &rules, &heard(ip(2), B, 0), false), Change::Full);
+    assert_eq!(writer.addresses_of(B).collect::<Vec<_>>(), [ip(2)]);
+    // once it has room there is one address, not two
+    writer.sweep(&table, at(5000), Duration::from_secs(1), |mac| mac == B);
+    assert_eq!(writer.learn(&table, &rules, &heard(ip(2), B, 6000), false), Change::None);
+    assert_eq!(writer.addresses_of(B).collect::<Vec<_>>(), [ip(2)]);
+}

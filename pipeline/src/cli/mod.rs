@@ -2,6 +2,7 @@
 
 mod check;
 mod common;
+mod ports;
 mod replay;
 mod run;
 mod show;
@@ -65,6 +66,13 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value = "/run/sluice/sluice.sock")]
         socket: PathBuf,
     },
+    /// List the machine's Ethernet ports: what the bridge can use, and what is to be done for the others. Needs no privilege and
+    /// starts nothing.
+    Ports {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON Schema of the rules file, for editors.
     Schema {
         /// The reference page instead, in Markdown.
@@ -82,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Check { file, against } => check::check(&file, against.as_deref()),
         Command::Replay(replay) => replay.run(),
         Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
+        Command::Ports { json } => ports::ports(json),
         Command::Schema { markdown: true } => print(&rules::reference()),
         Command::Schema { markdown: false } => print(&format!("{:#}\n", rules::schema())),
         Command::Reasons => print(&crate::base::reason::page()),

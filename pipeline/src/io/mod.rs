@@ -4,6 +4,7 @@
 //! the path knows in-band tags only.
 
 pub mod dpdk;
+pub mod machine;
 pub mod mem;
 pub mod pcap;
 

@@ -2,14 +2,13 @@
 
 use std::ffi::{CString, c_char, c_int};
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{self, Error};
+use crate::io::machine::{HugePages, Machine};
 
 /// What DPDK is started with.
 #[derive(Debug, Clone, Copy)]
@@ -125,19 +124,8 @@ fn join(cores: &[impl ToString]) -> String {
 
 /// Bytes of huge pages that nobody uses or has reserved.
 fn free_huge_pages() -> usize {
-    let number =
-        |file: &Path| fs::read_to_string(file).ok().and_then(|text| text.trim().parse::<usize>().ok());
-    let Ok(sizes) = fs::read_dir("/sys/kernel/mm/hugepages") else { return 0 };
-    sizes
-        .flatten()
-        .filter_map(|size| {
-            let name = size.file_name();
-            let kib: usize = name.to_str()?.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
-            let free = number(&size.path().join("free_hugepages"))?;
-            let reserved = number(&size.path().join("resv_hugepages"))?;
-            Some(free.saturating_sub(reserved) * kib * 1024)
-        })
-        .sum()
+    let bytes = |pages: HugePages| pages.free * pages.size_kib * 1024;
+    Machine::at("/").huge_pages().into_iter().map(bytes).sum::<u64>() as usize
 }
 
 /// The PCI address of a device in its full form (`0000:03:00.0`), unless it is a virtual device.

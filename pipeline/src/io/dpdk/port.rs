@@ -1,9 +1,7 @@
 //! Ports: found by their device, set up as the rules say, or refused with what they cannot do.
 
 use std::ffi::{CStr, CString};
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
@@ -15,6 +13,7 @@ use super::error::{self, Error};
 use super::mempool::Mempool;
 use super::queue::{Queue, Queues};
 use super::size::{DESCRIPTORS, wire_mtu};
+use crate::io::machine::Machine;
 
 const ENOTSUP: i32 = rustix::io::Errno::NOTSUP.raw_os_error();
 
@@ -193,24 +192,19 @@ fn find_or_make(device: &str) -> Result<(u16, rte_eth_dev_info), String> {
 
 /// What to do about a PCI device of which DPDK made no port.
 fn pci_advice(address: &str) -> String {
-    let path = Path::new("/sys/bus/pci/devices").join(address);
-    if !path.exists() {
-        return "there is no such PCI device (lspci -D lists them)".to_owned();
-    }
-    let driver = fs::read_link(path.join("driver")).ok();
-    match driver.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()) {
-        Some(name @ ("mlx4_core" | "mlx5_core")) => {
-            format!("it is on {name}, as it should be; is it an Ethernet port, and is rdma-core installed?")
+    let Ok(machine) = Machine::at("/").inventory() else {
+        return "`sluice ports` says why".to_owned();
+    };
+    match machine.ports.into_iter().find(|port| port.pci == address) {
+        None => {
+            "there is no such PCI device, or it is no Ethernet port (`sluice ports` lists them)".to_owned()
         }
-        Some(name @ ("vfio-pci" | "uio_pci_generic" | "igb_uio")) => format!(
-            "it is on {name}, as it should be; does another process use it, is the IOMMU on (intel_iommu=on), may \
-             this process open /dev/vfio, and is it a NIC that DPDK supports?"
+        Some(port) if port.obstacles.is_empty() => format!(
+            "its driver is {}, as it should be; does another process use it, may this process open /dev/vfio, and \
+             (Mellanox) is rdma-core installed?",
+            port.driver.unwrap_or_default()
         ),
-        Some(name) => format!(
-            "the kernel's driver {name} has it: take its interface down and bind it to vfio-pci \
-             (dpdk-devbind.py --bind=vfio-pci {address})"
-        ),
-        None => format!("it has no driver: bind it to vfio-pci (dpdk-devbind.py --bind=vfio-pci {address})"),
+        Some(port) => port.obstacles.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     }
 }
 

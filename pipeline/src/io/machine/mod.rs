@@ -1,0 +1,17 @@
+//! The machine that DPDK would run on, as the kernel tells of it: Ethernet ports, IOMMU, huge pages. Files are read and
+//! nothing is changed: it needs no privilege, and DPDK is not started.
+//!
+//! References: the kernel's Documentation/ABI/testing/sysfs-bus-pci, sysfs-class-net, sysfs-class-iommu and
+//! Documentation/driver-api/vfio.rst; DPDK's guide "Linux Drivers".
+
+mod drivers;
+mod inventory;
+mod judge;
+mod pci_ids;
+mod sysfs;
+
+pub use inventory::{
+    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Link, Obstacle, Usable,
+    VfioPci, What,
+};
+pub use sysfs::Machine;

@@ -9,7 +9,6 @@
 //! costs nothing.
 
 use std::fmt;
-use std::time::Duration;
 
 use rules::Rate;
 
@@ -141,17 +140,22 @@ impl Standing {
     /// faster: clocks and networks jitter. A member may claim several a second, of whatever kinds, and still be quiet: members are
     /// not invented.
     pub fn new(listed: bool, seen: Seen) -> Standing {
-        const STRANGER: Duration = Duration::from_millis(750);
-        const MEMBER: Duration = Duration::from_millis(200);
+        const STRANGER: u64 = millis(750);
+        const MEMBER: u64 = millis(200);
         Standing { listed, quiet: seen.still_for(if listed { MEMBER } else { STRANGER }) }
     }
 }
 
+/// In nanoseconds, as all times of this file: a [`Duration`](std::time::Duration) is a division.
+const fn millis(millis: u64) -> u64 {
+    millis * 1_000_000
+}
+
 /// So long after a listed station's claim strangers leave some for the next one.
-const EXPECTED: Duration = Duration::from_secs(10);
+const EXPECTED: u64 = millis(10_000);
 
 /// A claim need not be noted again within this time: that spares the shared line.
-const NOTED: Duration = Duration::from_secs(1);
+const NOTED: u64 = millis(1000);
 
 /// The bucket of a whole side, from which workers draw through their [`Lot`]s.
 ///
@@ -182,16 +186,18 @@ impl Pool {
             Standing { listed: true, quiet: true } => all + 2 * pace.spare(),
             Standing { listed: true, quiet: false } => all,
             Standing { listed: false, quiet } => {
-                let expected = self.since_listed(now).is_some_and(|since| since < EXPECTED);
+                let expected = self.since_listed(now) < EXPECTED;
                 let reserve = if expected { pace.reserve() } else { 0 };
                 all + if quiet { pace.spare() } else { 0 } - reserve
             }
         }
     }
 
-    fn since_listed(&self, now: Time) -> Option<Duration> {
-        let claimed = self.listed.load(Ordering::Relaxed);
-        (claimed != 0).then(|| now.since(Time::from_nanos(claimed)))
+    fn since_listed(&self, now: Time) -> u64 {
+        match self.listed.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            claimed => now.as_nanos().saturating_sub(claimed),
+        }
     }
 
     /// Goes over to another pace, as a reload brings it.
@@ -200,7 +206,7 @@ impl Pool {
     }
 
     fn draw(&self, now: Time, pace: Pace, standing: Standing, most: u32) -> u32 {
-        if standing.listed && self.since_listed(now).is_none_or(|since| since >= NOTED) {
+        if standing.listed && self.since_listed(now) >= NOTED {
             self.listed.store(now.as_nanos(), Ordering::Relaxed);
         }
         self.bucket.draw(now, pace, self.ceiling(now, pace, standing), most)
@@ -261,19 +267,19 @@ pub struct Seen {
     pub known: bool,
     /// Its last claim was granted.
     pub served: bool,
-    /// Since its last claim, which is known to [`Set::SIGHT`]; none where it is not known.
-    pub since: Option<Duration>,
+    /// Nanoseconds since its last claim, which is known to [`Set::SIGHT`]; the most where it is not known.
+    pub since: u64,
 }
 
 impl Seen {
-    /// It has claimed nothing for so long.
-    pub fn still_for(self, time: Duration) -> bool {
-        self.since.is_none_or(|since| since >= time)
+    /// It has claimed nothing for so many nanoseconds.
+    pub fn still_for(self, nanos: u64) -> bool {
+        self.since >= nanos
     }
 
     /// It comes back once a second, with some jitter.
     pub fn returns(self) -> bool {
-        self.known && self.still_for(Duration::from_millis(750))
+        self.known && self.still_for(millis(750))
     }
 }
 
@@ -337,7 +343,7 @@ impl Set {
         Seen {
             known: sight != 0,
             served: sight & Set::SERVED != 0,
-            since: (sight != 0).then(|| now.since(Time::from_nanos(Set::time(sight)))),
+            since: if sight == 0 { u64::MAX } else { now.as_nanos().saturating_sub(Set::time(sight)) },
         }
     }
 
@@ -594,9 +600,10 @@ mod tests {
             let _ = sources.admit(1, at(millisecond * 1_000_000), pace(1000, 1000), wider);
             seen.unwrap()
         };
-        let sight = |known: bool, served, since: u64| {
-            let since = known.then(|| Duration::from_millis(since));
-            Seen { known, served, since }
+        let sight = |known: bool, served, since: u64| Seen {
+            known,
+            served,
+            since: if known { millis(since) } else { u64::MAX },
         };
         assert_eq!(seen(0, false), sight(false, false, 0));
         assert_eq!(seen(500, true), sight(true, false, 500));

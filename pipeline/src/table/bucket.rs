@@ -267,7 +267,7 @@ pub struct Seen {
     pub known: bool,
     /// Its last claim was granted.
     pub served: bool,
-    /// Nanoseconds since its last claim, which is known to [`Set::SIGHT`]; the most where it is not known.
+    /// Nanoseconds since its last claim, which is known to 25 ms; the most where it is not known.
     pub since: u64,
 }
 

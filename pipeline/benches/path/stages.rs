@@ -138,24 +138,17 @@ impl Desk {
         now: Time,
         run: impl Fn(&Judged<'_>, &mut FrameContext<'_>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
-        let Desk { lots, outbox, books, control } = self;
         let frame = packet::Frame { now, ..judged.frame };
         let judged =
             Judged { frame, packet: judged.packet.map(|packet| Packet { frame, ..packet }), ..*judged };
-        let packet::Frame { bridge, at, ether, .. } = frame;
-        let mut context = FrameContext {
-            bridge,
-            lots,
-            outbox,
-            books,
-            control,
-            time: now,
-            port: 0,
-            at,
-            mac: ether.src,
-            listed: None,
-        };
-        run(&judged, &mut context)
+        run(&judged, &mut self.context(&frame))
+    }
+
+    #[inline(always)]
+    fn context<'a>(&'a mut self, frame: &packet::Frame<'a>) -> FrameContext<'a> {
+        let Desk { lots, outbox, books, control } = self;
+        let packet::Frame { bridge, at, ether, now: time } = *frame;
+        FrameContext { bridge, lots, outbox, books, control, time, port: 0, at, mac: ether.src, listed: None }
     }
 
     fn judge<'a>(&mut self, plan: &'a Plan, frame: &'a Frame) -> Result<Judged<'a>, Box<dyn Error>> {
@@ -163,20 +156,7 @@ impl Desk {
         let (at, ether) = admit::admit(port, bytes).map_err(Reason::name)?;
         let bridge = plan.bridge(at.bridge);
         let frame = packet::Frame { bridge, at, ether, now: Time::ZERO };
-        let Desk { lots, outbox, books, control } = self;
-        let mut context = FrameContext {
-            bridge,
-            lots,
-            outbox,
-            books,
-            control,
-            time: Time::ZERO,
-            port: 0,
-            at,
-            mac: ether.src,
-            listed: None,
-        };
-        let packet = filter::filter(&frame, &mut context);
+        let packet = filter::filter(&frame, &mut self.context(&frame));
         Ok(Judged { port, bytes, frame, packet })
     }
 }

@@ -192,18 +192,7 @@ mod tests {
     const MEMBER: Mac = Mac::from_u64(0x0200_0000_0001);
 
     fn plan() -> Plan {
-        let yaml = "version: 1
-ports:
-  p: { device: \"net_null0\" }
-workers: [0]
-bridges:
-  x:
-    sides: { a: { port: p, vlan: 10, mtu: 1500 }, b: { port: p, vlan: 20, mtu: 1500 } }
-    peering: { ipv4: [202.7.0.0/23] }
-    members: [ { name: one, side: a, mac: \"02:00:00:00:00:01\" } ]
-";
-        let rules = rules::parse(yaml, "test.yaml").unwrap_or_else(|errors| panic!("{errors}")).rules;
-        Plan::new(rules, None, &[], 0).unwrap()
+        crate::plan::small("    members: [ { name: one, side: a, mac: \"02:00:00:00:00:01\" } ]")
     }
 
     fn event(kind: EventKind, mac: u64) -> OperatorEvent {

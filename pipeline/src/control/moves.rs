@@ -33,10 +33,9 @@ const VERDICT: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(250);
 /// A station is looked for once in this time.
 const ONCE: Duration = Duration::from_secs(1);
-/// Stations looked for at a time, and remembered for how often they were found; half of them for listed ones.
+/// Stations looked for at a time, and remembered for how often they were found; half of them for listed ones. How many a second
+/// come here is limited where they are challenged (`table::limits`).
 const MOST: usize = 1024;
-/// Verifications a side; as many again for listed stations.
-const VERIFICATIONS: Pace = Pace::new(Rate { per_second: 250, burst: 250 });
 /// Questions to stations that are about to age, a side.
 const REFRESHES: Pace = Pace::new(Rate { per_second: 100, burst: 100 });
 /// Stations remembered as asked before they aged.
@@ -52,7 +51,7 @@ pub struct MoveCounts {
     pub refused: u64,
     /// They were silent, and have moved.
     pub moved: u64,
-    /// Not asked, as too many others were: refused on the other side until they are.
+    /// Not looked for, as too many others were: refused on the other side until they are.
     pub over_budget: u64,
     /// Asked as they were about to be forgotten.
     pub refreshed: u64,
@@ -73,8 +72,6 @@ impl fmt::Display for MoveCounts {
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     pending: BTreeMap<Mac, Pending>,
-    /// By the side that is asked, and whether the station is listed.
-    budgets: [[Bucket; 2]; 2],
     /// Asked before they aged, and when.
     refreshed: HashMap<Mac, Time>,
     refreshes: [Bucket; 2],
@@ -214,11 +211,6 @@ impl Moves {
                     Step::Waits(first)
                 } else if addresses.is_empty() {
                     Step::Settled // nobody to ask any more: from now on the guard alone decides
-                } else if !self.budgets[old.side.index()][usize::from(pending.listed)]
-                    .take(now, VERIFICATIONS)
-                {
-                    self.counts.over_budget += 1;
-                    Step::Settled
                 } else {
                     self.counts.asked += 1;
                     questions(old, mac, &addresses, around);

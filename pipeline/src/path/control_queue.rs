@@ -119,7 +119,10 @@ impl ControlTx {
     pub fn push(&mut self, message: ControlMsg) {
         let queue = match message {
             ControlMsg::Event(_) | ControlMsg::Anycast(..) => &mut self.events,
-            _ => &mut self.knowledge,
+            ControlMsg::Snooped(..)
+            | ControlMsg::Returned(_)
+            | ControlMsg::Own(_)
+            | ControlMsg::Challenge(_) => &mut self.knowledge,
         };
         if queue.push(message).is_err() {
             self.lost += 1;

@@ -101,19 +101,7 @@ mod tests {
     const NOW: Time = Time::from_nanos(5_000_000_000);
 
     fn plan() -> Plan {
-        let yaml = "version: 1
-ports:
-  p: { device: \"net_null0\" }
-workers: [0]
-bridges:
-  x:
-    sides: { a: { port: p, vlan: 10, mtu: 1500 }, b: { port: p, vlan: 20, mtu: 1500 } }
-    peering: { ipv4: [202.7.0.0/23] }
-    admission: learned
-    macs: { capacity: 16 }
-";
-        let rules = rules::parse(yaml, "test.yaml").unwrap_or_else(|errors| panic!("{errors}")).rules;
-        Plan::new(rules, None, &[], 0).unwrap()
+        crate::plan::small("    admission: learned\n    macs: { capacity: 16 }")
     }
 
     fn learn(bridge: &BridgePlan, mac: Mac) {

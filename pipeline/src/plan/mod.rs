@@ -96,3 +96,21 @@ impl Plan {
         &self.bridges[bridge.index()]
     }
 }
+
+/// A bridge between two VLANs of a port, for tests, with these lines besides.
+#[cfg(test)]
+pub(crate) fn small(more: &str) -> Plan {
+    let yaml = format!(
+        "version: 1
+ports:
+  p: {{ device: \"net_null0\" }}
+workers: [0]
+bridges:
+  x:
+    sides: {{ a: {{ port: p, vlan: 10, mtu: 1500 }}, b: {{ port: p, vlan: 20, mtu: 1500 }} }}
+    peering: {{ ipv4: [202.7.0.0/23] }}
+{more}"
+    );
+    let rules = rules::parse(&yaml, "test.yaml").unwrap_or_else(|errors| panic!("{errors}")).rules;
+    Plan::new(rules, None, &[], 0).unwrap()
+}

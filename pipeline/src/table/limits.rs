@@ -354,7 +354,7 @@ impl Lots {
     /// Empty ones, of one of so many workers.
     pub fn of(workers: usize) -> Lots {
         let lots = || [Lot::of(workers), Lot::of(workers)];
-        let slots = || std::array::from_fn(|_| Bucket::new());
+        let slots = || std::array::from_fn(|_| Bucket::default());
         Lots {
             broadcast: lots(),
             multicast: lots(),
@@ -381,7 +381,7 @@ pub struct StrayEvents(EventSlots);
 
 impl Default for StrayEvents {
     fn default() -> StrayEvents {
-        StrayEvents(std::array::from_fn(|_| Bucket::new()))
+        StrayEvents(std::array::from_fn(|_| Bucket::default()))
     }
 }
 

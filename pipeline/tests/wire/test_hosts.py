@@ -159,7 +159,7 @@ def test_f199_a_host_that_is_patched_to_the_other_side_is_reached_within_two_sec
         a.reaches(address)
     until(lambda: {A4, A6} <= {known["address"] for known in sluice.ask("neighbours")["neighbours"]}, lambda: sluice.ask("neighbours"))
     for move in range(1, MOVES + 1):
-        time.sleep(2)
+        time.sleep(2)  # nothing to wait for: it has been on this side for longer than `move_guard`
         side = move % 2
         middle.run("ip", "link", "set", "to-a", "master", f"sw{side}")
         far, (far4, far6) = (c, (C4, C6)) if side else (b, (B4, B6))

@@ -278,9 +278,11 @@ fn addresses(mac: Mac, around: &Around<'_>) -> Vec<IpAddr> {
     };
     let mut all: Vec<IpAddr> = listed.iter().copied().chain(learned).collect();
     all.sort_by_key(|address| std::cmp::Reverse((listed.contains(address), heard(address))));
-    let four = all.iter().filter(|address| address.is_ipv4()).take(1);
-    let six = all.iter().filter(|address| address.is_ipv6()).take(2);
-    four.chain(six).copied().collect()
+    let some = |of: fn(&IpAddr) -> bool, most| all.iter().copied().filter(of).take(most);
+    let mut asked: Vec<IpAddr> = some(IpAddr::is_ipv4, 1).chain(some(IpAddr::is_ipv6, 2)).collect();
+    // and in any case for the one that it spoke of last though another one claims it: the others may be of the past
+    asked.extend(around.neighbours.said_by(mac).filter(|said| !asked.contains(said)));
+    asked
 }
 
 #[cfg(test)]

@@ -535,8 +535,13 @@ impl Writer {
 
     /// The addresses that a MAC can be asked for: its own, and one that it says is.
     pub fn addresses_of(&self, mac: Mac) -> impl Iterator<Item = IpAddr> {
-        let said = self.said.get(&mac).map(|(said, _)| *said);
-        self.owned.get(&mac).into_iter().flatten().copied().chain(said).map(address)
+        let owned = self.owned.get(&mac).into_iter().flatten().copied().map(address);
+        owned.chain(self.said_by(mac))
+    }
+
+    /// The address that a MAC said last of those that it does not have here.
+    pub fn said_by(&self, mac: Mac) -> Option<IpAddr> {
+        self.said.get(&mac).map(|(said, _)| address(*said))
     }
 
     /// A MAC says that it has an address that is another's, or that there is no room for.
@@ -555,7 +560,7 @@ impl Writer {
         self.owned.contains_key(&mac) || self.said.contains_key(&mac)
     }
 
-    /// Forgets owners that said nothing of an address for `age`, but for the last address of a MAC that may move and is alive: only by it can
+    /// Forgets owners that said nothing of an address for `age`, but for the last address of a MAC that may move and is alive and says of no other: only by it can
     /// that be asked before it moves (docs/spec F198). Nobody is answered for on what is so old.
     pub fn sweep(&mut self, table: &NeighbourTable, now: Time, age: Duration, alive: impl Fn(Mac) -> bool) {
         for (slot, entry) in table.entries.iter().enumerate() {
@@ -564,7 +569,7 @@ impl Writer {
                 // a contested address stays for as long as anybody claims it
                 && self.contests.get(&number).is_none_or(|contest| now.since(contest.since) >= age)
                 && now.since(known.confirmed) >= age
-                && !(self.owned(known.mac) == 1 && alive(known.mac))
+                && !(self.owned(known.mac) == 1 && !self.said.contains_key(&known.mac) && alive(known.mac))
             {
                 self.forget(table, slot, number, &known);
             }

@@ -281,3 +281,15 @@ fn f198_one_whose_address_found_no_room_can_be_asked_for_it_too() {
     assert_eq!(writer.learn(&table, &rules, &heard(ip(2), B, 6000), false), Change::None);
     assert_eq!(writer.addresses_of(B).collect::<Vec<_>>(), [ip(2)]);
 }
+
+#[test]
+fn f198_an_address_that_a_mac_no_longer_speaks_of_does_not_hide_the_one_that_it_does() {
+    let (table, mut writer) = (NeighbourTable::new(&RULES, 1), Writer::new(true));
+    let _ = writer.learn(&table, &RULES, &heard(ip(1), A, 0), false);
+    let _ = writer.learn(&table, &RULES, &heard(ip(2), B, 0), false);
+    // A has another address now, which B claimed first
+    let _ = writer.learn(&table, &RULES, &heard(ip(2), A, 9000), false);
+    writer.sweep(&table, at(9500), Duration::from_secs(1), |_| true);
+    assert_eq!(writer.addresses_of(A).collect::<Vec<_>>(), [ip(2)]);
+    assert!(table.has_address_of(A));
+}

@@ -66,7 +66,10 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers,
     let mut pool = Mempool::new(eal, size)?;
     let (ports, queues) = dpdk::start(&rules.ports, workers, &mut pool)?;
     for (port, rules) in ports.iter().zip(&rules.ports) {
-        info!(port = port.name(), device = rules.device, mac = %port.mac(), mtu = rules.mtu, queues = workers, "port is up");
+        info!(
+            port = port.name(), device = rules.device, driver = port.driver(), mac = %port.mac(), mtu = rules.mtu,
+            queues = workers, "port is up"
+        );
     }
     let clock = Clock::new();
     let macs = ports.iter().map(Port::mac).collect();

@@ -105,6 +105,10 @@ class Host(Namespace):
     def take(self, owner, interface, mac, addresses):
         """Takes an interface out of another namespace and makes it this host's, with a MAC and addresses."""
         self.pull(owner, interface)
+        self.configure(interface, mac, addresses)
+
+    def configure(self, interface, mac, addresses):
+        """Makes an interface in its namespace its own."""
         self.interface, self.mac, self.addresses = interface, mac, addresses
         self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0", f"net.ipv6.conf.{interface}.accept_dad=0")
         self.run("ip", "link", "set", interface, "address", mac)

@@ -42,6 +42,7 @@ pub fn start(
 #[derive(Debug)]
 pub struct Port {
     name: String,
+    driver: String,
     mac: Mac,
     device: Arc<Device>,
 }
@@ -106,12 +107,17 @@ impl Port {
             .map(|index| unsafe { Queue::new(Arc::clone(&device), index) })
             .collect();
         let mac = mac(id).map_err(|cause| failed(port, "reading its MAC address", cause))?;
-        Ok((Port { name: port.name.clone(), mac, device }, queues))
+        Ok((Port { name: port.name.clone(), driver: driver(&info), mac, device }, queues))
     }
 
     /// Its name in the YAML.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// DPDK's driver that has the device, as DPDK calls it: `net_e1000_igb`.
+    pub fn driver(&self) -> &str {
+        &self.driver
     }
 
     /// The device's own address.
@@ -169,6 +175,11 @@ fn find(device: &str) -> Option<(u16, rte_eth_dev_info)> {
         id = next(id as u16 + 1);
     }
     None
+}
+
+fn driver(info: &rte_eth_dev_info) -> String {
+    // SAFETY: DPDK filled it in: the driver's name is a C string as long as the driver is loaded, which is for ever.
+    unsafe { CStr::from_ptr(info.driver_name) }.to_string_lossy().into_owned()
 }
 
 /// The port of a device, or what to do so that there will be one. A virtual device is made now.

@@ -1,0 +1,127 @@
+"""The appliance under test: what cards it has, which bridges run over them, how it is set up, and what is on its cables."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+import tempfile
+import time
+
+from cables import Cables, Stream, TaggedHost
+from frames import A, A4, A6, B, B4, B6, MAC_M, MAC_W, OWN, PEERING
+from guest import Guest
+from harness import until
+
+DRIVERS = {"e1000e": "net_e1000_em", "igb": "net_e1000_igb", "virtio-net-pci": "net_virtio", "vmxnet3": "net_vmxnet3"}
+"""DPDK's driver of each model: two cards of each."""
+MODELS = list(DRIVERS)
+MTU = {"mud": 9000, "wix": 1500}
+HUGE_PAGES = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Bridge:
+    """A bridge of the appliance: where its sides are."""
+
+    name: str
+    mud: tuple[str, int]
+    wix: tuple[str, int]
+
+    def rules(self):
+        sides = {"mud": {"mac": MAC_M}, "wix": {"mac": MAC_W}}
+        for side, (card, vlan) in zip(sides, (self.mud, self.wix)):
+            sides[side] |= {"port": card, "vlan": vlan, "mtu": MTU[side]}
+        return {"sides": sides, "peering": PEERING, "own": OWN}
+
+
+def across(model):
+    """The bridge between two cards of a model."""
+    return Bridge(model, (f"{model}-0", 10), (f"{model}-1", 20))
+
+
+def on_a_trunk(model):
+    """The bridge between two VLANs on one card of a model."""
+    return Bridge(f"{model}-trunk", (f"{model}-0", 30), (f"{model}-0", 40))
+
+
+BRIDGES = [make(model) for model in MODELS for make in (across, on_a_trunk)]
+
+
+class Appliance:
+    """A machine with two cards of each model, set up as an operator would, then switched on again and left alone."""
+
+    def __init__(self, image):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-appliance-"))
+        models = {f"{model}-{index}": model for model in MODELS for index in range(2)}
+        self.cables = Cables(self.folder, models)
+        self.guest = Guest(pathlib.Path(image), self.folder, self.cables, models)
+        self.plugged = []
+
+    def set_up(self):
+        """From the installed package to a bridge that runs, by the operator's commands."""
+        guest = self.guest
+        guest.power_on()
+        guest.wait_for_shell()
+        self.addresses = {card: guest.address(card) for card in guest.models}
+        self.ports_before = json.loads(guest.run("sluice ports --json"))
+        self.bound = guest.run(f"sluice-bind --huge {HUGE_PAGES} {' '.join(self.addresses.values())}", patience=60)
+        self.ports = guest.run("sluice ports")
+        self.write_rules(self.rules())
+        guest.run("sluice check /etc/sluice/sluice.yaml")
+        guest.run("systemctl start sluice", patience=60)
+        guest.run("systemctl --no-block poweroff")
+        guest.wait_for_power_off()
+
+    def power_on(self):
+        """Boots it, and notes after how many seconds frames passed both ways through each bridge."""
+        self.watch(self.guest.power_on)
+        self.guest.wait_for_shell()
+
+    def watch(self, begin):
+        streams = {bridge.name: Stream(self.cables, bridge, every=0.1) for bridge in BRIDGES}
+        try:
+            began = begin()
+            until(lambda: all(stream.first() for stream in streams.values()), lambda: f"bridging\n{self.guest}", 240)
+            self.forwarding = {name: stream.first() - began for name, stream in streams.items()}
+        finally:
+            for stream in streams.values():
+                stream.stop()
+
+    def rules(self, bridges=BRIDGES, workers=(1,), **changed):
+        cards = dict.fromkeys(card for bridge in bridges for card, _ in (bridge.mud, bridge.wix))
+        return {
+            "version": 1,
+            "ports": {card: {"device": self.addresses[card]} for card in cards},
+            "workers": list(workers),
+            "idle": "sleep",
+            "control": {"group": "sluice"},
+            "bridges": {bridge.name: bridge.rules() | changed for bridge in bridges},
+        }
+
+    def write_rules(self, rules):
+        """As the file that the service reads: JSON is YAML."""
+        self.guest.write("/etc/sluice/sluice.yaml", json.dumps(rules, indent=1))
+
+    def hosts(self, bridge):
+        """Two real hosts, one on each side."""
+        hosts = []
+        for name, (card, vid), mac, addresses, mtu in (
+            ("a", bridge.mud, A, [f"{A4}/23", f"{A6}/64"], MTU["mud"]),
+            ("b", bridge.wix, B, [f"{B4}/23", f"{B6}/64"], MTU["wix"]),
+        ):
+            host = TaggedHost(name)
+            self.plugged.append(host)
+            host.plug_in(self.cables, self.cables[card], vid, mac, addresses, mtu)
+            hosts.append(host)
+        return hosts
+
+    def pull_hosts(self):
+        for host in self.plugged:
+            host.pull_out()
+            host.delete()
+        self.plugged.clear()
+
+    def close(self):
+        self.pull_hosts()
+        self.guest.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -29,6 +29,11 @@ def program() -> str:
     return os.path.abspath(os.environ["SLUICE"])
 
 
+def under():
+    """What the bridge is started by: $SLUICE_UNDER, such as `filtered` beside this file, or a tracer."""
+    return os.environ.get("SLUICE_UNDER", "").split()
+
+
 def until(found, what, patience=PATIENCE, settle=SETTLE):
     """Looks until `found` gives something, and gives that."""
     deadline = time.monotonic() + patience
@@ -238,7 +243,7 @@ class Sluice:
         self.books = None
         self.write(rules)
         with open(self.stdout, "wb") as out, open(self.stderr, "wb") as err:
-            arguments = ["ip", "netns", "exec", namespace.name, *before, program(), "run", "-c", str(self.file), *options]
+            arguments = ["ip", "netns", "exec", namespace.name, *before, *under(), program(), "run", "-c", str(self.file), *options]
             # the tests are pinned to one core; the bridge is not
             loose = functools.partial(os.sched_setaffinity, 0, CORES)
             self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=loose)

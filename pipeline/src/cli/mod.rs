@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::control::status::Question;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use common::print;
 
 /// A filtering bridge between two VLANs of an Internet exchange.
@@ -81,6 +81,17 @@ enum Command {
     },
     /// Print what every counter means, in Markdown.
     Reasons,
+    /// Print what makes a shell complete these commands on TAB. The package has installed it.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The program's commands and options, as its man pages and completions describe them.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the arguments name.
@@ -94,9 +105,16 @@ pub fn main() -> ExitCode {
         Command::Schema { markdown: true } => print(&rules::reference()),
         Command::Schema { markdown: false } => print(&format!("{:#}\n", rules::schema())),
         Command::Reasons => print(&crate::base::reason::page()),
+        Command::Completions { shell } => completions(shell),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "sluice", &mut script);
+    print(&String::from_utf8(script)?)
 }

@@ -21,6 +21,7 @@ use crate::plan::bridge::BridgePlan;
 use crate::plan::{Plan, TooManyBridges};
 use crate::table::hold::OwnAddress;
 use crate::worker::Worker;
+use crate::worker::confine::confine;
 use crate::worker::idle::IdleWait;
 use crate::worker::orders::{Order, PlanSwap, WorkerReport};
 
@@ -115,6 +116,9 @@ impl Workers {
                 }
                 // made here, so that its memory is near its core
                 let (worker, messages) = Worker::new(io, plan, workers);
+                if let Err(error) = confine() {
+                    warn!(core, "the worker can open files and sockets, which it never needs: {error:#}");
+                }
                 let _ = ready.send((gettid(), messages));
                 Ok(worker.run(clock, ordered, reporting))
             };
@@ -373,6 +377,7 @@ mod tests {
 
     use super::*;
     use crate::io::mem::{MemIo, Packet};
+    use crate::worker::confine::is_refusal;
 
     /// Ports that can hold the worker that looks at them.
     struct Ports(MemIo, Arc<Hold>);
@@ -464,6 +469,44 @@ bridges:
             assert!(began.elapsed() < Duration::from_secs(30), "it does not come");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ports that try to open a file and a socket on the worker's thread, and keep what came of it.
+    struct Curious(Arc<std::sync::Mutex<Vec<std::io::Result<()>>>>);
+
+    impl Io for Curious {
+        type Buffer = Packet;
+
+        fn receive(&mut self, _: usize, _: &mut Vec<Packet>) {
+            let mut tries = self.0.lock().unwrap();
+            if tries.is_empty() {
+                tries.push(std::fs::File::open("/dev/null").map(drop));
+                tries.push(std::net::UdpSocket::bind("127.0.0.1:0").map(drop));
+            }
+        }
+
+        fn transmit(&mut self, _: usize, _: &mut Vec<Packet>) {}
+
+        fn make(&mut self, _: &[u8]) -> Option<Packet> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_worker_can_open_neither_a_file_nor_a_socket() {
+        let tried = Arc::default();
+        let mut rules = rules();
+        rules.workers.truncate(1);
+        let clock = || Time::from_nanos(0);
+        let ios = vec![Curious(Arc::clone(&tried))];
+        let workers = Workers::start(rules, Vec::new(), clock, ios, |_, _| Ok(())).unwrap();
+        wait(|| !tried.lock().unwrap().is_empty());
+        workers.stop().unwrap();
+        let tries = std::mem::take(&mut *tried.lock().unwrap());
+        assert!(
+            tries.len() == 2 && tries.iter().all(|tried| tried.as_ref().is_err_and(is_refusal)),
+            "{tries:?}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! rest. A worker owns its queues, limiters, books and clock; it takes orders and gives reports through bounded queues,
 //! between two bursts (law 3).
 
+pub mod confine;
 mod egress;
 pub mod idle;
 pub mod orders;

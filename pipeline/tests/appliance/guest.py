@@ -74,7 +74,7 @@ class Guest:
     def pull_out(self, card):
         """Takes a card out of its slot, as with the attention button (pciehp), and waits until the machine has let it go."""
         self.manage("device_del", id=card)
-        self.message(lambda message: message.get("event") == "DEVICE_DELETED" and message["data"].get("device") == card, BOOT)
+        self.message(lambda message: message.get("event") == "DEVICE_DELETED" and message["data"].get("device") == card, 4 * PATIENCE)
 
     def put_in(self, card):
         self.manage("device_add", **self.device(card))
@@ -106,8 +106,8 @@ class Guest:
     # ---- a root shell in it
 
     def wait_for_shell(self):
-        """Until it takes commands: what was said before it did is lost."""
-        until(lambda: self.process.poll() is None and self.attempt("true", 1)[0] == 0, lambda: f"a shell\n{self}", BOOT)
+        """Until it takes commands."""
+        until(lambda: "ready" in self.control.receive(SETTLE), lambda: f"a shell\n{self}", BOOT)
 
     def attempt(self, command, patience=PATIENCE):
         """A shell command's status and all that it said; status None where nothing came back, as from a machine that is off."""
@@ -116,8 +116,9 @@ class Guest:
         deadline = time.monotonic() + patience + 2
         while (left := deadline - time.monotonic()) > 0:
             for line in self.control.receive(left):
-                number, status, *said = line.split()
+                number, *status_and_said = line.split()
                 if number == this:
+                    status, *said = status_and_said
                     return int(status), base64.b64decode("".join(said)).decode(errors="replace").strip()
         return None, ""
 

@@ -1,15 +1,15 @@
 """The appliance under test: what cards it has, which bridges run over them, how it is set up, and what is on its cables."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 import shutil
 import tempfile
-import time
 
 from cables import Cables, Stream, TaggedHost
 from frames import A, A4, A6, B, B4, B6, MAC_M, MAC_W, OWN, PEERING
-from guest import Guest
+from guest import BOOT, Guest
 from harness import until
 
 DRIVERS = {"e1000e": "net_e1000_em", "igb": "net_e1000_igb", "virtio-net-pci": "net_virtio", "vmxnet3": "net_vmxnet3"}
@@ -56,6 +56,9 @@ class Appliance:
         self.cables = Cables(self.folder, models)
         self.guest = Guest(pathlib.Path(image), self.folder, self.cables, models)
         self.plugged = []
+        self.forwarding, self.rebooted = dict.fromkeys(MODELS, 0.0), dict.fromkeys(MODELS, 0.0)
+        self.about, self.measured = "", {}
+        """Seconds by what took so long, for the table at the end."""
 
     def set_up(self):
         """From the installed package to a bridge that runs, by the operator's commands."""
@@ -64,28 +67,42 @@ class Appliance:
         guest.wait_for_shell()
         self.addresses = {card: guest.address(card) for card in guest.models}
         self.ports_before = json.loads(guest.run("sluice ports --json"))
-        self.bound = guest.run(f"sluice-bind --huge {HUGE_PAGES} {' '.join(self.addresses.values())}", patience=60)
+        self.bound = guest.run(f"sluice-bind --huge {HUGE_PAGES} {' '.join(self.addresses.values())}", BOOT)
         self.ports = guest.run("sluice ports")
         self.write_rules(self.rules())
         guest.run("sluice check /etc/sluice/sluice.yaml")
-        guest.run("systemctl start sluice", patience=60)
-        guest.run("systemctl --no-block poweroff")
-        guest.wait_for_power_off()
+        guest.run("systemctl start sluice", BOOT)
+        guest.power_off()
 
     def power_on(self):
         """Boots it, and notes after how many seconds frames passed both ways through each bridge."""
-        self.watch(self.guest.power_on)
+        self.forwarding = self.watch(self.guest.power_on)
         self.guest.wait_for_shell()
+        asked = "sluice ports", "systemd-analyze security --no-pager sluice | tail -n 1", "systemd-analyze | head -n 1"
+        self.about = "\n\n".join(self.guest.attempt(question, 60)[1] for question in asked)
 
     def watch(self, begin):
+        """Seconds after it began until frames passed both ways, by bridge."""
+        began = begin()
         streams = {bridge.name: Stream(self.cables, bridge, every=0.1) for bridge in BRIDGES}
         try:
-            began = begin()
-            until(lambda: all(stream.first() for stream in streams.values()), lambda: f"bridging\n{self.guest}", 240)
-            self.forwarding = {name: stream.first() - began for name, stream in streams.items()}
+            until(lambda: all(stream.first() for stream in streams.values()), lambda: f"bridging\n{self.guest}", BOOT)
+            return {name: stream.first() - began for name, stream in streams.items()}
         finally:
             for stream in streams.values():
                 stream.stop()
+
+    @contextlib.contextmanager
+    def outage(self, what, bridge=BRIDGES[0]):
+        """Measures how long nothing passes, until frames pass again after what is done meanwhile."""
+        stream = Stream(self.cables, bridge)
+        try:
+            stream.wait()
+            yield stream
+            stream.wait()
+            self.measured[what] = stream.outage()
+        finally:
+            stream.stop()
 
     def rules(self, bridges=BRIDGES, workers=(1,), **changed):
         cards = dict.fromkeys(card for bridge in bridges for card, _ in (bridge.mud, bridge.wix))
@@ -97,6 +114,22 @@ class Appliance:
             "control": {"group": "sluice"},
             "bridges": {bridge.name: bridge.rules() | changed for bridge in bridges},
         }
+
+    def restart(self, rules=None):
+        """With the rules that it was set up with, or others."""
+        self.write_rules(rules or self.rules())
+        self.guest.run("systemctl restart sluice", BOOT)
+
+    def starts(self):
+        """How often systemd has started the service since the machine was."""
+        return int(self.guest.run("journalctl -b -u sluice -o cat | grep -c ^Started"))
+
+    def count(self, side, reason):
+        """Frames of a side dropped for a reason."""
+        return self.guest.show("counters")["sides"][side]["dropped"].get(reason, 0)
+
+    def link(self, card):
+        return next(device["link"] for device in self.guest.show("counters")["devices"] if device["port"] == card)
 
     def write_rules(self, rules):
         """As the file that the service reads: JSON is YAML."""

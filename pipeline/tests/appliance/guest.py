@@ -9,9 +9,9 @@ import socket
 import subprocess
 import time
 
-from harness import PATIENCE, until
+from harness import PATIENCE, SETTLE, until
 
-BOOT = 180.0
+BOOT = 600.0
 """Seconds that a busy machine may take to boot an emulated one."""
 FIRST_SLOT = 0x10
 
@@ -50,7 +50,7 @@ class Guest:
         with open(self.folder / "qemu", "wb") as said:
             self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
         self.control = Lines(self.folder / "control")
-        self.monitor = Lines(self.folder / "qmp")
+        self.monitor, self.messages = Lines(self.folder / "qmp"), []
         self.manage("qmp_capabilities")
         return began
 
@@ -60,9 +60,24 @@ class Guest:
         where = {"id": card, "bus": f"slot-{card}", "netdev": f"cable-{card}", "mac": f"52:54:00:00:00:{number:02x}", "romfile": ""}
         return {"driver": model, **where, **BEHIND_IOMMU.get(model, {})}
 
-    def wait_for_power_off(self):
-        """Until the machine has switched itself off."""
+    def power_off(self):
+        """As its operator does, from inside."""
+        self.run("systemctl --no-block poweroff")
         assert self.process.wait(BOOT) == 0, self
+
+    def reboot(self):
+        """When its processor began anew."""
+        self.run("systemctl --no-block reboot")
+        self.message(lambda message: message.get("event") == "RESET", BOOT)
+        return time.monotonic()
+
+    def pull_out(self, card):
+        """Takes a card out of its slot, as with the attention button (pciehp), and waits until the machine has let it go."""
+        self.manage("device_del", id=card)
+        self.message(lambda message: message.get("event") == "DEVICE_DELETED" and message["data"].get("device") == card, 4 * PATIENCE)
+
+    def put_in(self, card):
+        self.manage("device_add", **self.device(card))
 
     def close(self):
         if self.process and self.process.poll() is None:
@@ -74,27 +89,36 @@ class Guest:
     def manage(self, order, **arguments):
         """Tells QEMU something."""
         self.monitor.send(json.dumps({"execute": order, "arguments": arguments}))
-        return self.wait_for_event(lambda answer: "return" in answer or "error" in answer)["return"]
+        answer = self.message(lambda message: "return" in message or "error" in message)
+        assert "return" in answer, (order, arguments, answer)
 
-    def wait_for_event(self, wanted, patience=PATIENCE):
-        """The next of QEMU's messages that is wanted; those before it are gone."""
-        return until(lambda: next(filter(wanted, map(json.loads, self.monitor.receive(patience))), None), "QEMU", patience)
+    def message(self, wanted, patience=PATIENCE):
+        """The first wanted one of QEMU's messages that nobody has asked for yet."""
+
+        def look():
+            self.messages += map(json.loads, self.monitor.receive(SETTLE))
+            return next(filter(wanted, self.messages), None)
+
+        found = until(look, lambda: f"a message of QEMU's, beside {self.messages}", patience)
+        self.messages.remove(found)
+        return found
 
     # ---- a root shell in it
 
     def wait_for_shell(self):
-        """Until it takes commands: what was said before it did is lost."""
-        until(lambda: self.process.poll() is None and self.attempt("true", 1)[0] == 0, lambda: f"a shell\n{self}", BOOT)
+        """Until it takes commands."""
+        until(lambda: "ready" in self.control.receive(SETTLE), lambda: f"a shell\n{self}", BOOT)
 
     def attempt(self, command, patience=PATIENCE):
-        """A shell command's status and all that it said; status None where nothing came back."""
+        """A shell command's status and all that it said; status None where nothing came back, as from a machine that is off."""
         this = str(next(self.serial))
         self.control.send(f"{this} {patience:.0f} {base64.b64encode(command.encode()).decode()}")
         deadline = time.monotonic() + patience + 2
         while (left := deadline - time.monotonic()) > 0:
             for line in self.control.receive(left):
-                number, status, *said = line.split()
+                number, *status_and_said = line.split()
                 if number == this:
+                    status, *said = status_and_said
                     return int(status), base64.b64decode("".join(said)).decode(errors="replace").strip()
         return None, ""
 

@@ -64,6 +64,9 @@ fn write_port(text: &mut String, machine: &Inventory, port: &EthernetPort) -> fm
     if !others.is_empty() {
         line(&format!("in its IOMMU group: {}", others.join(", ")))?;
     }
+    for process in &port.used_by {
+        line(&format!("{process} uses it"))?;
+    }
     for obstacle in &port.obstacles {
         if machine.obstacles.contains(obstacle) {
             line(&format!("{}: see above", obstacle.why))?; // said once, not at each port
@@ -129,6 +132,8 @@ mod tests {
             driver: Some(driver.to_owned()),
             verbs: false,
             iommu_group: Some(IommuGroup { number: 14, others: vec![] }),
+            used_by: Vec::new(),
+            lacks: Vec::new(),
             numa_node: None,
             usable: Usable::Now,
             obstacles: vec![],

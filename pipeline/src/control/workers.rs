@@ -197,6 +197,11 @@ impl Workers {
         }
     }
 
+    /// Has all workers let go of a port; `false` where one does not respond, and may still use it.
+    pub(super) fn release(&mut self, port: usize) -> bool {
+        self.ask(|| Order::Release(port)).iter().all(|report| matches!(report, Some(WorkerReport::Released)))
+    }
+
     /// The key of everything that must not be guessed.
     pub(super) fn seed(&self) -> u64 {
         self.seed
@@ -494,6 +499,19 @@ bridges:
         let silent = workers.books().remove(1);
         assert_eq!((silent.silent, silent.books.ports.len(), silent.books.sides.len()), (true, 2, 1));
         hold.release();
+        workers.stop().unwrap();
+    }
+
+    #[test]
+    fn a_port_is_let_go_when_every_worker_has_said_so() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        assert!(!workers.release(1));
+        hold.release();
+        wait(|| {
+            workers.listen();
+            workers.release(1)
+        });
         workers.stop().unwrap();
     }
 

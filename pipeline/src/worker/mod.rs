@@ -5,10 +5,13 @@
 mod egress;
 pub mod idle;
 pub mod orders;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rules::Mac;
+use rules::{Idle, Mac};
 
 use crate::base::BURST;
 use crate::base::reason::Stage;
@@ -33,6 +36,10 @@ use orders::{Order, PlanSwap, WorkerReport};
 /// Looks at a port in one turn, while it brings whole bursts of nothing but plain unicast. A port that brings anything else
 /// has one: frames of a storm cost the most, and would otherwise have as many turns as those that matter.
 const MOST_LOOKS: usize = 4;
+
+/// A worker that waits for a frame looks around so often: the control thread's orders wait no longer, and nor does a frame
+/// whose interrupt is lost.
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
 /// One worker.
 #[derive(Debug)]
@@ -210,6 +217,10 @@ impl<I: Io> Worker<I> {
                         self.send_own(&frames);
                         WorkerReport::Sent(frames)
                     }
+                    Order::Release(port) => {
+                        self.io.release(port);
+                        WorkerReport::Released
+                    }
                     Order::Respond => WorkerReport::Present,
                     Order::Profile(next) => WorkerReport::Profiled(std::mem::replace(&mut profile, next)),
                 };
@@ -226,16 +237,50 @@ impl<I: Io> Worker<I> {
             spent = if frames > 0 {
                 heard = now;
                 Spent::Busy
-            } else if rest.rest(self.plan.rules.idle, now.since(heard)) {
-                Spent::Asleep
             } else {
-                Spent::Idle
+                let silence = now.since(heard);
+                let idle = self.plan.rules.idle;
+                let quiet = || self.io.wakes_after().is_some_and(|after| silence >= after);
+                if idle == Idle::Interrupt && quiet() && self.arm() {
+                    let (spent, last) = self.wait(&clock);
+                    heard = last.unwrap_or(heard);
+                    spent
+                } else if rest.rest(idle, silence) {
+                    Spent::Asleep
+                } else {
+                    Spent::Idle
+                }
             };
         }
     }
 }
 
 impl<I: Io> Worker<I> {
+    /// Has all ports wake it, or none.
+    fn arm(&mut self) -> bool {
+        let armed = self.io.arm();
+        if !armed {
+            self.io.disarm();
+        }
+        armed
+    }
+
+    /// Waits for a frame that wakes it; its ports are armed. What came before they were is found by one more look, and when
+    /// that was is given back with what the turn was.
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self, clock: &impl Fn() -> Time) -> (Spent, Option<Time>) {
+        let now = clock();
+        let spent = if self.poll(now) > 0 {
+            (Spent::Busy, Some(now))
+        } else {
+            self.io.wait(LONGEST_WAIT);
+            (Spent::Asleep, None)
+        };
+        self.io.disarm();
+        spent
+    }
+
     /// Out of line, so that the usual loop is as it would be without it.
     #[cold]
     #[inline(never)]

@@ -11,7 +11,7 @@ mod pci_ids;
 mod sysfs;
 
 pub use inventory::{
-    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Link, Obstacle, Usable,
-    VfioPci, What,
+    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Library, Link, Obstacle,
+    Process, Usable, VfioPci, What,
 };
 pub use sysfs::Machine;

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::drivers::VFIO_PCI;
+use super::drivers::{VFIO_PCI, libraries};
 use super::inventory::{
-    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Link, Obstacle, Usable,
-    VfioPci, What,
+    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Library, Link, Obstacle,
+    Process, Usable, VfioPci, What,
 };
 use super::judge::judge;
 use super::pci_ids::PciIds;
@@ -143,7 +143,39 @@ impl Machine {
         );
         let routed = self.default_routes();
         let all = names(&devices).into_iter();
-        Ok(all.filter_map(|pci| port(&devices.join(&pci), pci, &ids, &routed)).collect())
+        let mut ports: Vec<EthernetPort> =
+            all.filter_map(|pci| port(&devices.join(&pci), pci, &ids, &routed)).collect();
+        for port in &mut ports {
+            port.used_by = port.iommu_group.as_ref().map_or_else(Vec::new, |group| self.users(group.number));
+            port.lacks = self.lacks(&port.vendor.id, port.driver.as_deref());
+        }
+        Ok(ports)
+    }
+
+    /// The processes that have a group open at vfio (proc_pid_fd(5)).
+    fn users(&self, group: u32) -> Vec<Process> {
+        let (proc, file) = (self.root.join("proc"), format!("/dev/vfio/{group}"));
+        let user = |pid: u32| {
+            let files = proc.join(pid.to_string()).join("fd");
+            let has = |fd: &String| fs::read_link(files.join(fd)).is_ok_and(|to| to == Path::new(&file));
+            let name = || text(&proc.join(pid.to_string()).join("comm")).unwrap_or_default();
+            names(&files).iter().any(has).then(|| Process { pid, name: name() })
+        };
+        names(&proc).iter().filter_map(|name| name.parse().ok()).filter_map(user).collect()
+    }
+
+    /// Libraries that are not where the machine's DPDK is; none where that is not known.
+    fn lacks(&self, vendor: &str, driver: Option<&str>) -> Vec<Library> {
+        let lib = self.root.join("usr/lib");
+        let folders = names(&lib).into_iter().map(|name| lib.join(name)).chain([lib.clone()]);
+        let Some(folder) = folders.into_iter().find(|folder| folder.join("librte_ethdev.so.23").exists())
+        else {
+            return Vec::new();
+        };
+        let all = libraries(vendor, driver).into_iter();
+        all.filter(|(file, _)| !folder.join(file).exists())
+            .map(|(file, package)| Library { file, package })
+            .collect()
     }
 
     /// The interfaces by which a default route leaves, with those below them: a bond's members, a VLAN's parent.
@@ -202,6 +234,8 @@ fn port(path: &Path, pci: String, ids: &PciIds, routed: &[String]) -> Option<Eth
         iommu_group: target(&path.join("iommu_group"))
             .and_then(|number| group(&path.join("iommu_group/devices"), &number, &pci)),
         // -1 where the machine has one memory
+        used_by: Vec::new(),
+        lacks: Vec::new(),
         numa_node: text(&path.join("numa_node")).and_then(|node| node.parse().ok()),
         usable: Usable::No,
         obstacles: Vec::new(),

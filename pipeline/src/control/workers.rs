@@ -50,6 +50,8 @@ struct WorkerHandle {
     open: usize,
     since: Instant,
     silent: bool,
+    /// It waits for no interrupts any more, and that was told.
+    deaf: bool,
     /// As it last gave them.
     books: Books,
 }
@@ -140,6 +142,7 @@ impl Workers {
                 open: 0,
                 since: Instant::now(),
                 silent: false,
+                deaf: false,
                 books: Books::default(),
             });
         }
@@ -329,6 +332,10 @@ impl WorkerHandle {
     /// The next report, if it is there.
     fn take(&mut self) -> Option<WorkerReport> {
         let report = self.reports.pop().ok()?;
+        if matches!(report, WorkerReport::Present { deaf: true }) && !std::mem::replace(&mut self.deaf, true)
+        {
+            warn!(core = self.core, "receive interrupts do not come: the worker goes by `idle: sleep`");
+        }
         self.open -= 1;
         self.since = Instant::now();
         if self.open == 0 && std::mem::take(&mut self.silent) {

@@ -45,8 +45,10 @@ pub trait Io {
         false
     }
 
-    /// Waits for a frame on any port, but no longer than so; with [armed](Io::arm) ports only.
-    fn wait(&mut self, _longest: Duration) {}
+    /// Waits for a frame on any port, but no longer than so; with [armed](Io::arm) ports only. `true` where one woke it.
+    fn wait(&mut self, _longest: Duration) -> bool {
+        false
+    }
 
     /// Ends what [`arm`](Io::arm) began, whatever came of it.
     fn disarm(&mut self) {}

@@ -41,6 +41,10 @@ const MOST_LOOKS: usize = 4;
 /// whose interrupt is lost.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
+/// Frames one after another that should have ended a wait and did not: then no interrupts come (82574 with MSI-X: DPDK 22.11 does
+/// not route its causes, `E1000_IVAR`).
+const DEAF: u32 = 8;
+
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<I: Io> {
@@ -50,6 +54,8 @@ pub struct Worker<I: Io> {
     state: WorkerState,
     burst: Vec<I::Buffer>,
     tx: TxBuffers<I::Buffer>,
+    /// Waits one after another that a frame should have ended and did not.
+    unannounced: u32,
 }
 
 impl<I: Io> Worker<I> {
@@ -69,6 +75,7 @@ impl<I: Io> Worker<I> {
                 egress: plan.ports.iter().map(|_| egress()).collect(),
                 discard: Vec::with_capacity(BURST + WAITING),
             },
+            unannounced: 0,
             plan,
         };
         (worker, consumer)
@@ -117,7 +124,7 @@ impl<I: Io> Worker<I> {
     /// Takes a burst all the way; true where all of it went the same way by the fast path.
     #[inline(always)]
     fn burst(&mut self, port: usize, now: Time, timer: &mut impl StageTimer) -> bool {
-        let Worker { io, plan, state, burst, tx } = self;
+        let Worker { io, plan, state, burst, tx, .. } = self;
         let received = burst.len();
         state.books.ports[port].received += received as u64;
         let mut fast = FastPath::new(plan, port, now);
@@ -221,7 +228,7 @@ impl<I: Io> Worker<I> {
                         self.io.release(port);
                         WorkerReport::Released
                     }
-                    Order::Respond => WorkerReport::Present,
+                    Order::Respond => WorkerReport::Present { deaf: self.is_deaf() },
                     Order::Profile(next) => WorkerReport::Profiled(std::mem::replace(&mut profile, next)),
                 };
                 // there is room: the queues are of one length, and the control thread knows what is open
@@ -241,7 +248,7 @@ impl<I: Io> Worker<I> {
                 let silence = now.since(heard);
                 let idle = self.plan.rules.idle;
                 let quiet = || self.io.wakes_after().is_some_and(|after| silence >= after);
-                if idle == Idle::Interrupt && quiet() && self.arm() {
+                if idle == Idle::Interrupt && !self.is_deaf() && quiet() && self.arm() {
                     let (spent, last) = self.wait(&clock);
                     heard = last.unwrap_or(heard);
                     spent
@@ -265,20 +272,32 @@ impl<I: Io> Worker<I> {
         armed
     }
 
-    /// Waits for a frame that wakes it; its ports are armed. What came before they were is found by one more look, and when
-    /// that was is given back with what the turn was.
+    /// Waits for a frame that wakes it; its ports are armed. What came before they were is found by one more look. What the
+    /// turn was, and when there were frames.
     #[cold]
     #[inline(never)]
     fn wait(&mut self, clock: &impl Fn() -> Time) -> (Spent, Option<Time>) {
         let now = clock();
-        let spent = if self.poll(now) > 0 {
+        let turn = if self.poll(now) > 0 {
             (Spent::Busy, Some(now))
-        } else {
-            self.io.wait(LONGEST_WAIT);
+        } else if self.io.wait(LONGEST_WAIT) {
+            self.unannounced = 0;
             (Spent::Asleep, None)
+        } else {
+            let now = clock();
+            let came = self.poll(now) > 0;
+            if came && !self.io.wait(Duration::ZERO) {
+                self.unannounced += 1;
+            }
+            (Spent::Asleep, came.then_some(now))
         };
         self.io.disarm();
-        spent
+        turn
+    }
+
+    /// Interrupts do not come, whatever the driver says.
+    fn is_deaf(&self) -> bool {
+        self.unannounced >= DEAF
     }
 
     /// Out of line, so that the usual loop is as it would be without it.

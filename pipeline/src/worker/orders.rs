@@ -41,7 +41,10 @@ pub enum WorkerReport {
     /// It uses that port no longer.
     Released,
     /// It is there.
-    Present,
+    Present {
+        /// It no longer waits for interrupts: none come.
+        deaf: bool,
+    },
 }
 
 /// New rules for one worker, with room made for all that they bring. After the swap: the old ones.

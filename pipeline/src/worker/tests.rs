@@ -83,6 +83,8 @@ struct Bell {
     ports: MemIo,
     asked: Arc<Mutex<Vec<&'static str>>>,
     refuses: bool,
+    /// Frames come in each wait and do not end it.
+    mute: bool,
 }
 
 impl Bell {
@@ -120,11 +122,17 @@ impl Io for Bell {
         !self.refuses
     }
 
-    fn wait(&mut self, longest: Duration) {
+    fn wait(&mut self, longest: Duration) -> bool {
+        if longest == Duration::ZERO {
+            self.note("woken?");
+            return false;
+        }
         assert_eq!(longest, LONGEST_WAIT);
-        if self.note("wait") == 0 {
+        let is_first = self.note("wait") == 0;
+        if is_first || self.mute {
             self.ports.input[0].push_back(frame(2, 1));
         }
+        is_first && !self.mute
     }
 
     fn disarm(&mut self) {
@@ -134,16 +142,22 @@ impl Io for Bell {
 
 /// Runs a worker until its ports were asked for so many things; what these were, and the books. An idle turn takes half a
 /// millisecond of its clock.
-fn run(refuses: bool, until: usize) -> (Vec<&'static str>, Books) {
+fn run(refuses: bool, mute: bool, until: usize) -> (Vec<&'static str>, Books) {
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let bell = Bell { ports: MemIo::new(2), asked: Arc::clone(&asked), refuses };
+    let bell = Bell { ports: MemIo::new(2), asked: Arc::clone(&asked), refuses, mute };
     let (mut orders, ordered) = RingBuffer::new(1);
     let (reporting, _reports) = RingBuffer::new(1);
-    let ticks = AtomicU64::new(0);
-    let clock = move || Time::from_nanos(500_000 * ticks.fetch_add(1, Ordering::Relaxed));
+    let ticks = Arc::new(AtomicU64::new(0));
+    let ticking = Arc::clone(&ticks);
+    let clock = move || Time::from_nanos(500_000 * ticking.fetch_add(1, Ordering::Relaxed));
     let worker = Worker::new(bell, plan(), 1).0;
     let worker = std::thread::spawn(move || worker.run(clock, ordered, reporting));
     while asked.lock().unwrap().len() < until {
+        std::thread::yield_now();
+    }
+    // and some turns more
+    let then = ticks.load(Ordering::Relaxed);
+    while ticks.load(Ordering::Relaxed) < then + 20 {
         std::thread::yield_now();
     }
     orders.push(Order::Stop).unwrap();
@@ -154,7 +168,7 @@ fn run(refuses: bool, until: usize) -> (Vec<&'static str>, Books) {
 
 #[test]
 fn a_worker_waits_after_a_silence_and_takes_first_what_came_before_its_ports_could_wake_it() {
-    let (asked, books) = run(false, 8);
+    let (asked, books) = run(false, false, 8);
     assert_eq!(asked[..8], ["arm", "disarm", "arm", "wait", "disarm", "arm", "wait", "disarm"]);
     assert_eq!((books.ports[0].received, books.unaccounted()), (2, 0));
     assert!(books.meter.time(Spent::Asleep) > Duration::ZERO);
@@ -162,8 +176,16 @@ fn a_worker_waits_after_a_silence_and_takes_first_what_came_before_its_ports_cou
 
 #[test]
 fn where_a_port_refuses_to_wake_nobody_waits_for_it() {
-    let (asked, books) = run(true, 6);
+    let (asked, books) = run(true, false, 6);
     assert!(!asked.contains(&"wait"), "{asked:?}");
     assert_eq!(asked[..2], ["arm", "disarm"]);
     assert_eq!(books.ports[0].received, 1);
+}
+
+#[test]
+fn a_worker_that_frames_do_not_wake_gives_up_waiting() {
+    let (asked, books) = run(false, true, 2 + 4 * DEAF as usize);
+    assert_eq!(asked[2..6], ["arm", "wait", "woken?", "disarm"]);
+    assert_eq!(asked.iter().filter(|&&asked| asked == "wait").count(), DEAF as usize);
+    assert_eq!((books.ports[0].received, books.unaccounted()), (1 + u64::from(DEAF), 0));
 }

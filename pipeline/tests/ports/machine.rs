@@ -331,3 +331,21 @@ fn a_mellanox_port_without_a_library_of_its_driver_is_told_the_package() {
     fake.file("usr/lib/x86_64-linux-gnu/libibverbs.so.1", "");
     assert_eq!(fake.only().usable, Usable::StaysBound);
 }
+
+#[test]
+fn cores_for_workers_are_those_near_the_ports() {
+    let fake = Fake::new();
+    fake.port(PORT, INTEL, "vfio-pci");
+    fake.file(&format!("sys/bus/pci/devices/{PORT}/numa_node"), "1\n");
+    fake.file("sys/devices/system/cpu/online", "0-3\n");
+    fake.file("sys/devices/system/cpu/isolated", "1,3\n");
+    fake.file("sys/devices/system/node/node1/cpulist", "2-3\n");
+    let cores = fake.inventory().cores.remove(0).to_string();
+    assert!(
+        cores.starts_with("node 1: 3 for workers; for `workers: [3]` add nohz_full=3 rcu_nocbs=3 to"),
+        "{cores}"
+    );
+    fake.file("proc/cmdline", "intel_iommu=on isolcpus=1,3 nohz_full=1,3 rcu_nocbs=1,3\n");
+    fake.file("sys/devices/system/cpu/nohz_full", "1,3\n");
+    assert_eq!(fake.inventory().cores.remove(0).to_string(), "node 1: 3 for workers, kept free");
+}

@@ -16,6 +16,7 @@ use super::mempool::Mempool;
 use super::queue::{Queue, Queues};
 use super::removal::{Removal, Watch};
 use super::size::{DESCRIPTORS, wire_mtu};
+use super::wait::is_armed;
 use super::{locked, messages};
 use crate::io::machine::{Machine, Process};
 
@@ -312,12 +313,13 @@ fn start_with_interrupts(
     let started = configure(port, id, info, pairs, true, pool).is_ok();
     let interrupt = |queue| {
         // SAFETY: `id` is a started port with that queue, which nobody uses yet.
-        unsafe {
-            let can = dpdk_sys::rte_eth_dev_rx_intr_enable(id, queue) == 0;
-            let can = can && dpdk_sys::rte_eth_dev_rx_intr_disable(id, queue) == 0;
-            let fd = if can { dpdk_sys::rte_eth_dev_rx_intr_ctl_q_get_fd(id, queue) } else { -1 };
-            (fd >= 0).then_some(fd)
-        }
+        let fd = unsafe { dpdk_sys::rte_eth_dev_rx_intr_ctl_q_get_fd(id, queue) };
+        // SAFETY: as above.
+        let can = unsafe {
+            is_armed(dpdk_sys::rte_eth_dev_rx_intr_enable(id, queue))
+                && is_armed(dpdk_sys::rte_eth_dev_rx_intr_disable(id, queue))
+        };
+        (fd >= 0 && can).then_some(fd)
     };
     let wakes = if started { (0..pairs).map(interrupt).collect() } else { None };
     if wakes.is_none() {

@@ -14,7 +14,7 @@ use super::device::Device;
 use super::error::{self, Error};
 use super::mbuf::Mbuf;
 use super::mempool::Mempool;
-use super::wait::Wakes;
+use super::wait::{Wakes, is_armed};
 use crate::base::BURST;
 use crate::frame::buffer::Buffer;
 use crate::io::Io;
@@ -188,14 +188,12 @@ impl Io for Queues {
     fn arm(&mut self) -> bool {
         self.queues.iter().flatten().all(|queue| {
             // SAFETY: this is the only user of a running queue (see `Queue`), and its device has interrupts.
-            unsafe { dpdk_sys::rte_eth_dev_rx_intr_enable(queue.device.id(), queue.index) == 0 }
+            is_armed(unsafe { dpdk_sys::rte_eth_dev_rx_intr_enable(queue.device.id(), queue.index) })
         })
     }
 
-    fn wait(&mut self, longest: Duration) {
-        if let Some(wakes) = &self.wakes {
-            wakes.wait(longest);
-        }
+    fn wait(&mut self, longest: Duration) -> bool {
+        self.wakes.as_ref().is_some_and(|wakes| wakes.wait(longest))
     }
 
     fn disarm(&mut self) {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::cores::Cores;
+
 /// The machine's Ethernet ports, and what a port needs of the machine. Its JSON is a stable interface: fields are added, never
 /// renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,9 @@ pub struct Inventory {
     pub vfio_pci: VfioPci,
     /// By size, the smallest first.
     pub huge_pages: Vec<HugePages>,
+    /// By memory node that has a port: the cores for workers.
+    #[serde(default)]
+    pub cores: Vec<Cores>,
     /// What the machine lacks, whatever the port.
     pub obstacles: Vec<Obstacle>,
     /// By PCI address.

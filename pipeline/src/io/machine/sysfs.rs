@@ -1,9 +1,11 @@
 //! What the kernel tells in /sys and /proc, and the distribution in /lib and /usr/share.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cores::{self, Cores, Facts};
 use super::drivers::{VFIO_PCI, libraries};
 use super::inventory::{
     EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Library, Link, Obstacle,
@@ -37,9 +39,11 @@ impl Machine {
             iommu: !names(&self.root.join("sys/class/iommu")).is_empty(),
             vfio_pci: self.vfio_pci(),
             huge_pages: self.huge_pages(),
+            cores: Vec::new(),
             obstacles: Vec::new(),
             ports: self.ports()?,
         };
+        inventory.cores = self.cores(&inventory.ports);
         inventory.obstacles = self.obstacles(&inventory);
         judge(&mut inventory);
         Ok(inventory)
@@ -150,6 +154,37 @@ impl Machine {
             port.lacks = self.lacks(&port.vendor.id, port.driver.as_deref());
         }
         Ok(ports)
+    }
+
+    /// Cores for workers, by memory node that has a port.
+    fn cores(&self, ports: &[EthernetPort]) -> Vec<Cores> {
+        let system = self.root.join("sys/devices/system");
+        let list = |file: &str| cores::parse(&text(&system.join(file)).unwrap_or_default());
+        let command_line = text(&self.root.join("proc/cmdline")).unwrap_or_default();
+        let rcu_nocbs = command_line
+            .split_whitespace()
+            .find_map(|option| option.strip_prefix("rcu_nocbs="))
+            .map(cores::parse);
+        let online = list("cpu/online");
+        let of_node = |node: Option<u32>| {
+            let near = node.map(|node| list(&format!("node/node{node}/cpulist")));
+            let cores: Vec<u16> = online
+                .iter()
+                .copied()
+                .filter(|core| near.as_ref().is_none_or(|near| near.contains(core)))
+                .collect();
+            let threads = |core: &u16| list(&format!("cpu/cpu{core}/topology/thread_siblings_list"));
+            cores::judge(Facts {
+                node,
+                siblings: cores.iter().map(threads).collect(),
+                cores,
+                isolated: list("cpu/isolated"),
+                nohz_full: list("cpu/nohz_full"),
+                rcu_nocbs: rcu_nocbs.clone().unwrap_or_default(),
+            })
+        };
+        let nodes: BTreeSet<Option<u32>> = ports.iter().map(|port| port.numa_node).collect();
+        if online.is_empty() { Vec::new() } else { nodes.into_iter().map(of_node).collect() }
     }
 
     /// The processes that have a group open at vfio (proc_pid_fd(5)).

@@ -12,15 +12,24 @@ const VERSIONS: std::ops::Range<&str> = "22.11".."22.12";
 
 const FUNCTIONS: &[&str] = &[
     "dpdk_sys_errno",
+    "fopencookie",
     "rte_cpu_get_flag_enabled",
+    "rte_dev_event_callback_process",
+    "rte_dev_event_callback_register",
     "rte_dev_name",
     "rte_dev_probe",
+    "rte_dev_remove",
     "rte_eal_init",
     "rte_eth_dev_adjust_nb_rx_tx_desc",
+    "rte_eth_dev_callback_register",
     "rte_eth_dev_close",
     "rte_eth_dev_configure",
     "rte_eth_dev_info_get",
+    "rte_eth_dev_rx_intr_ctl_q_get_fd",
+    "rte_eth_dev_rx_intr_disable",
+    "rte_eth_dev_rx_intr_enable",
     "rte_eth_dev_set_mtu",
+    "rte_eth_dev_set_rx_queue_stats_mapping",
     "rte_eth_dev_socket_id",
     "rte_eth_dev_start",
     "rte_eth_dev_stop",
@@ -34,6 +43,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_burst",
     "rte_eth_tx_queue_setup",
     "rte_get_tsc_hz",
+    "rte_openlog_stream",
     "rte_pktmbuf_alloc",
     "rte_pktmbuf_free",
     "rte_pktmbuf_free_bulk",
@@ -47,6 +57,7 @@ const FUNCTIONS: &[&str] = &[
 const CONSTANTS: &[&str] = &[
     "RTE_ETHER_CRC_LEN",
     "RTE_ETHER_HDR_LEN",
+    "RTE_ETH_DEV_INTR_RMV",
     "RTE_ETH_LINK_UP",
     "RTE_ETH_RSS_IP",
     "RTE_ETH_RSS_TCP",
@@ -108,7 +119,7 @@ fn build() -> Result<(), Box<dyn Error>> {
         .generate_comments(false)
         .merge_extern_blocks(true)
         .rust_edition(bindgen::RustEdition::Edition2024)
-        .allowlist_type("rte_eth_rx_mq_mode|rte_cpu_flag_t");
+        .allowlist_type("rte_eth_rx_mq_mode|rte_cpu_flag_t|rte_dev_event_type|rte_eth_event_type");
     for name in FUNCTIONS {
         bindings = bindings.allowlist_function(name);
     }

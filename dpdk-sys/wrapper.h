@@ -1,5 +1,7 @@
 /* What sluice uses of DPDK: build.rs picks the names out of these headers. */
 
+#include <stdio.h>
+
 #include <rte_config.h>
 
 #include <rte_cpuflags.h>
@@ -9,6 +11,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 
 /* rte_errno is a macro over a thread-local variable, which Rust cannot name. */

@@ -170,9 +170,14 @@ fn whole(m: &mut Fields<'_, '_>) -> Rules {
     let workers = workers(m);
     let idle = m.or(
         "idle",
-        Choice(&[("poll", Idle::Poll), ("pause", Idle::Pause), ("sleep", Idle::Sleep)]),
+        Choice(&[
+            ("poll", Idle::Poll),
+            ("pause", Idle::Pause),
+            ("sleep", Idle::Sleep),
+            ("interrupt", Idle::Interrupt),
+        ]),
         Idle::default(),
-        "What a worker without work does: spin, spin with pauses, or sleep for microseconds.",
+        "What a worker without work does: spin, spin with pauses, sleep for microseconds, or that and then wait for the ports' receive interrupts.",
     );
     let control = m.section(fixed("control"), "The control socket.", |m| Control {
         socket: m.or("socket", SOCKET, "/run/sluice/sluice.sock".into(), "Path of the Unix socket.").into(),

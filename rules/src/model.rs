@@ -63,6 +63,8 @@ pub enum Idle {
     Pause,
     /// Sleeps for microseconds at a time.
     Sleep,
+    /// The same, and in a longer silence waits until a port wakes it.
+    Interrupt,
 }
 
 /// The control socket: where it is and who may open it besides root.

@@ -25,6 +25,9 @@ fn text(machine: &Inventory) -> Result<String, fmt::Error> {
     row("vfio-pci", &machine.vfio_pci.to_string(), &[What::NoVfioPci, What::VfioPciNotLoaded])?;
     let pages = if pages.is_empty() { "none".to_owned() } else { pages.join(", ") };
     row("huge pages", &pages, &[What::NoHugePages])?;
+    for cores in &machine.cores {
+        row("cores", &cores.to_string(), &[])?;
+    }
     if machine.ports.is_empty() {
         writeln!(text, "\nno Ethernet port on the PCI bus")?;
         return Ok(text);
@@ -63,6 +66,9 @@ fn write_port(text: &mut String, machine: &Inventory, port: &EthernetPort) -> fm
     let others: Vec<String> = others.map(ToString::to_string).collect();
     if !others.is_empty() {
         line(&format!("in its IOMMU group: {}", others.join(", ")))?;
+    }
+    for process in &port.used_by {
+        line(&format!("{process} uses it"))?;
     }
     for obstacle in &port.obstacles {
         if machine.obstacles.contains(obstacle) {
@@ -107,7 +113,7 @@ fn some(number: Option<u32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::machine::{IommuGroup, Link, Obstacle, Usable, VfioPci};
+    use crate::io::machine::{Cores, IommuGroup, Link, Obstacle, Usable, VfioPci};
 
     fn port(
         pci: &str,
@@ -129,6 +135,8 @@ mod tests {
             driver: Some(driver.to_owned()),
             verbs: false,
             iommu_group: Some(IommuGroup { number: 14, others: vec![] }),
+            used_by: Vec::new(),
+            lacks: Vec::new(),
             numa_node: None,
             usable: Usable::Now,
             obstacles: vec![],
@@ -155,6 +163,7 @@ mod tests {
             iommu: true,
             vfio_pci: VfioPci::Loaded,
             huge_pages: vec![HugePages { size_kib: 2048, total: 64, free: 60 }],
+            cores: vec![Cores { node: Some(0), for_workers: vec![2, 3], mend: None }],
             obstacles: vec![],
             ports: vec![kernel, port("0000:04:00.0", None, "vfio-pci", "X550")],
         };
@@ -162,6 +171,7 @@ mod tests {
 IOMMU       on
 vfio-pci    loaded
 huge pages  64 of 2 MiB (60 free)
+cores       node 0: 2-3 for workers, kept free
 
 port          interface    driver     link             node group  for sluice
 0000:03:00.0  enp3s0f0     ixgbe      up, 10000 Mb/s      0    14  usable after binding
@@ -180,6 +190,7 @@ port          interface    driver     link             node group  for sluice
             iommu: false,
             vfio_pci: VfioPci::Missing,
             huge_pages: vec![],
+            cores: vec![],
             obstacles: vec![off.clone()],
             ports: vec![EthernetPort {
                 usable: Usable::No,

@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::Context;
-use rules::Rules;
-use tracing::info;
+use rules::{Idle, Rules};
+use tracing::{info, warn};
 
 use super::workers::Workers;
 use crate::base::time::Time;
-use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
+use crate::io::dpdk::{
+    self, Clock, Eal, EalOptions, Memory, Mempool, PoolSize, Port, PortStats, Queues, Removal,
+};
 
 /// The ports, as the control thread sees them.
 pub(super) trait Hardware: Debug {
@@ -17,16 +19,33 @@ pub(super) trait Hardware: Debug {
     fn now(&self) -> Time;
     /// Ticks a second of the time-stamp counter, where that is the workers' clock.
     fn tsc_hz(&self) -> Option<u64>;
-    /// By port: the link is up.
-    fn links(&self) -> Vec<bool>;
-    /// By port: what the device itself lost.
-    fn losses(&self) -> Vec<Losses>;
-    /// Waits until the devices have sent what their queues hold.
-    fn drain(&mut self);
+    /// By port.
+    fn links(&self) -> Vec<Link>;
+    /// By port: what the device itself lost. Of one that is gone: as it was last seen.
+    fn losses(&mut self) -> Vec<Losses>;
+    /// Every port can wake the workers (`idle: interrupt`).
+    fn wakes(&self) -> bool;
+    /// Ports that are gone and not yet [closed](Hardware::close), and why.
+    fn leaving(&self) -> Vec<(usize, Removal)>;
+    /// Closes a port that no worker uses any more; `false` where the device does not respond to that.
+    fn close(&mut self, port: usize) -> bool;
+    /// Waits until the devices have sent what their queues hold, and closes them.
+    fn shut_down(&mut self);
+}
+
+/// What is at the other end of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Something.
+    Up,
+    /// Nothing.
+    Down,
+    /// There is no such port any more.
+    Gone,
 }
 
 /// Frames that a device lost before the bridge saw them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Losses {
     /// No room in the receive queue: the worker is too slow.
     pub missed: u64,
@@ -34,6 +53,9 @@ pub struct Losses {
     pub errors: u64,
     /// No buffer to receive into.
     pub no_buffer: u64,
+    /// Of all these, by receive queue, which is by worker; zeros where the driver does not tell them apart.
+    #[serde(default)]
+    pub queues: Vec<u64>,
 }
 
 impl Losses {
@@ -46,10 +68,15 @@ impl Losses {
 /// A device's transmit queue of a thousand frames empties within this even at 1 Gb/s with 9,000-byte frames.
 const DRAIN: Duration = Duration::from_millis(100);
 
+/// What is waited for one device to close: a healthy one takes a few milliseconds.
+const CLOSING: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 struct Live {
-    ports: Vec<Port>,
+    /// None where it was closed.
+    ports: Vec<Option<Port>>,
     devices: Vec<String>,
+    losses: Vec<Losses>,
     clock: Clock,
 }
 
@@ -61,22 +88,39 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers,
     let size = PoolSize::of(&rules.ports, workers).with_spare(spare_frames);
     let options =
         EalOptions { devices: &names, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+    dpdk::may_lock_frames(&names, &size)?;
     let eal = Eal::init(&options)?;
     info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");
+    if eal.memory() == Memory::OrdinaryPages && names.iter().any(|device| dpdk::is_pci(device)) {
+        let wanted = size.bytes().div_ceil(2 << 20);
+        warn!(
+            "not enough huge pages are free: ordinary ones are slower, and not for every device (`sluice-bind --huge {wanted}` beside those that others use, then restart)"
+        );
+    }
     let mut pool = Mempool::new(eal, size)?;
-    let (ports, queues) = dpdk::start(&rules.ports, workers, &mut pool)?;
+    let interrupts = rules.idle == Idle::Interrupt;
+    let (ports, queues) = dpdk::start(&rules.ports, workers, interrupts, &mut pool)?;
     for (port, rules) in ports.iter().zip(&rules.ports) {
         info!(
             port = port.name(), device = rules.device, driver = port.driver(), mac = %port.mac(), mtu = rules.mtu,
             queues = workers, "port is up"
         );
+        if interrupts && !port.has_interrupts() {
+            warn!(
+                port = port.name(),
+                driver = port.driver(),
+                "no receive interrupts: workers go by `idle: sleep`"
+            );
+        }
     }
     let clock = Clock::new();
     let macs = ports.iter().map(Port::mac).collect();
     // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
     let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
     let threads = Workers::start(rules, macs, move || clock.now(), queues, enter)?;
-    Ok((threads, Box::new(Live { ports, devices, clock })))
+    let losses = vec![Losses::default(); ports.len()];
+    let ports = ports.into_iter().map(Some).collect();
+    Ok((threads, Box::new(Live { ports, devices, losses, clock })))
 }
 
 impl Hardware for Live {
@@ -88,21 +132,52 @@ impl Hardware for Live {
         self.clock.hz()
     }
 
-    fn links(&self) -> Vec<bool> {
+    fn links(&self) -> Vec<Link> {
         // a tap's driver asks for its interface by name where it started, and finds none once that is in a namespace
         let tap = |device: &str| device.starts_with("net_tap");
-        self.ports.iter().zip(&self.devices).map(|(port, device)| tap(device) || port.link().up).collect()
-    }
-
-    fn losses(&self) -> Vec<Losses> {
-        let losses = |port: &Port| {
-            let stats = port.stats();
-            Losses { missed: stats.missed, errors: stats.receive_errors, no_buffer: stats.no_memory }
+        let link = |(port, device): (&Option<Port>, &String)| match present(port) {
+            None => Link::Gone,
+            Some(port) if tap(device) || port.link().up => Link::Up,
+            Some(_) => Link::Down,
         };
-        self.ports.iter().map(losses).collect()
+        self.ports.iter().zip(&self.devices).map(link).collect()
     }
 
-    fn drain(&mut self) {
-        std::thread::sleep(DRAIN);
+    fn losses(&mut self) -> Vec<Losses> {
+        for (port, losses) in self.ports.iter().zip(&mut self.losses) {
+            // a device that is gone reads as ones
+            if let Some(port) = present(port) {
+                let PortStats { missed, receive_errors, no_memory, queues, .. } = port.stats();
+                *losses = Losses { missed, errors: receive_errors, no_buffer: no_memory, queues };
+            }
+        }
+        self.losses.clone()
     }
+
+    fn wakes(&self) -> bool {
+        self.ports.iter().flatten().all(Port::has_interrupts)
+    }
+
+    fn leaving(&self) -> Vec<(usize, Removal)> {
+        let removal = |port: &Option<Port>| port.as_ref().and_then(Port::removal);
+        self.ports.iter().map(removal).enumerate().filter_map(|(port, why)| Some((port, why?))).collect()
+    }
+
+    fn close(&mut self, port: usize) -> bool {
+        self.ports[port].take().is_none_or(|port| port.close(CLOSING))
+    }
+
+    fn shut_down(&mut self) {
+        std::thread::sleep(DRAIN);
+        for port in self.ports.iter_mut().filter_map(Option::take) {
+            let name = port.name().to_owned();
+            if !port.close(CLOSING) {
+                warn!(port = name, "its device does not close, and is left to the kernel");
+            }
+        }
+    }
+}
+
+fn present(port: &Option<Port>) -> Option<&Port> {
+    port.as_ref().filter(|port| port.removal().is_none())
 }

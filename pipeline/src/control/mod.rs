@@ -23,18 +23,20 @@ mod wake;
 mod watchdog;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rules::Checked;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::observe::report::Report;
 use crate::plan::Plan;
 use alarms::Alarms;
 use effects::Effects;
+use hardware::Link;
 use log::LinesLost;
 use plane::ControlPlane;
 use running::Running;
@@ -77,7 +79,9 @@ struct Control {
     running: Running,
     alarms: Alarms,
     effects: Effects,
-    links: Vec<Option<bool>>,
+    links: Vec<Option<Link>>,
+    /// Ports whose loss was told.
+    leaving: BTreeSet<usize>,
     watchdog: Watchdog,
 }
 
@@ -89,6 +93,7 @@ impl Control {
             alarms: Alarms::default(),
             effects: Effects::default(),
             links: Vec::new(),
+            leaving: BTreeSet::new(),
             watchdog: Watchdog::from_environment(),
         }
     }
@@ -110,7 +115,7 @@ impl Control {
         ended?;
         let plan = self.running.workers.plan().clone();
         let books = self.running.workers.stop()?;
-        self.running.hardware.drain();
+        self.running.hardware.shut_down();
         Ok(Report::new(&plan, &books, &[]))
     }
 
@@ -140,7 +145,9 @@ impl Control {
     fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
         self.running.workers.check()?;
         self.running.workers.listen();
-        self.watchdog.tick(self.running.workers.silent());
+        let gone =
+            self.leaving.iter().map(|&port| self.running.workers.plan().rules.ports[port].name.clone());
+        self.watchdog.tick(self.running.workers.silent(), gone.collect());
         let plan = self.running.workers.plan().clone();
         let now = self.running.hardware.now();
         for message in self.running.workers.messages() {
@@ -154,31 +161,51 @@ impl Control {
         self.running.workers.send(std::mem::take(&mut self.effects.send));
         self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
+        self.let_go(&plan);
         if ticks.is_multiple_of(LINK_TICKS) {
             self.look_at_links(&plan);
         }
         Ok(())
     }
 
+    /// Gives up the ports whose devices are gone, as soon as no worker uses them: until then the kernel waits for the device
+    /// (vfio). The bridges on other ports go on.
+    fn let_go(&mut self, plan: &Plan) {
+        for (port, why) in self.running.hardware.leaving() {
+            let rules::Port { name, device, .. } = &plan.rules.ports[port];
+            if self.leaving.insert(port) {
+                error!(event = "port_gone", port = name, device, "nothing passes this port any more: {why}");
+            }
+            if self.running.workers.release(port) {
+                if self.running.hardware.close(port) {
+                    info!(port = name, device, "the device is closed: when it is back, restart");
+                } else {
+                    warn!(port = name, device, "the device does not close, and is left to the kernel");
+                }
+            }
+        }
+    }
+
     fn look_at_links(&mut self, plan: &Plan) {
         let links = self.running.hardware.links();
         self.links.resize(links.len(), None);
-        for (index, ((port, up), before)) in
+        for (index, ((port, link), before)) in
             plan.rules.ports.iter().zip(links).zip(&mut self.links).enumerate()
         {
-            match (up, *before == Some(up)) {
-                (_, true) => {}
-                (true, _) => {
+            match link {
+                _ if *before == Some(link) => {}
+                Link::Up => {
                     info!(port = port.name, "link is up");
                     if before.is_some() {
                         self.running.plane.link_up(plan, index);
                     }
                 }
-                (false, _) => {
+                Link::Down => {
                     warn!(port = port.name, device = port.device, "link is down: nothing passes this port")
                 }
+                Link::Gone => {}
             }
-            *before = Some(up);
+            *before = Some(link);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use rules::Idle;
 use tracing::{error, info, warn};
 
+use super::hardware::Losses;
 use super::running::Running;
 
 /// Puts the file's rules in force, or says why not and goes on as before.
@@ -34,6 +36,11 @@ impl Running {
             fixed.iter().for_each(|what| refused(what));
             return;
         }
+        if checked.rules.idle == Idle::Interrupt && !self.hardware.wakes() {
+            warn!(
+                "`idle: interrupt` is `sleep` here: a port has no receive interrupts, or was started without"
+            );
+        }
         for warning in &checked.warnings {
             warn!("{warning}");
         }
@@ -41,7 +48,7 @@ impl Running {
             warn!("{missing}");
         }
         let changes = rules::changes(&self.workers.plan().rules, &checked.rules);
-        let lost = |control: &Running| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
+        let lost = |control: &mut Running| control.hardware.losses().iter().map(Losses::total).sum::<u64>();
         let lost_before = lost(self);
         let plan = match self.workers.prepare(checked.rules) {
             Ok(plan) => plan,

@@ -8,7 +8,7 @@ use rules::{Mac, Rules, Side};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
-use super::hardware::Losses;
+use super::hardware::{Link, Losses};
 pub use super::moves::MoveCounts;
 use super::running::Running;
 use super::workers::WorkerBooks;
@@ -76,6 +76,9 @@ pub struct Device {
     pub device: String,
     /// The link is up.
     pub link: bool,
+    /// The device is gone: nothing passes the port until sluice is started again.
+    #[serde(default)]
+    pub gone: bool,
     /// Frames that the bridge never saw.
     pub lost: Losses,
 }
@@ -347,8 +350,9 @@ impl Running {
         for worker in self.workers.books() {
             books += &worker.books;
         }
+        let (links, losses) = (self.hardware.links(), self.hardware.losses());
         let plan = self.workers.plan();
-        let devices = plan.rules.ports.iter().zip(self.hardware.links()).zip(self.hardware.losses());
+        let devices = plan.rules.ports.iter().zip(links).zip(losses);
         Counters {
             report: Report::new(plan, &books, &[]),
             silent_workers: self.workers.silent(),
@@ -364,7 +368,8 @@ impl Running {
                 .map(|((port, link), lost)| Device {
                     port: port.name.clone(),
                     device: port.device.clone(),
-                    link,
+                    link: link == Link::Up,
+                    gone: link == Link::Gone,
                     lost,
                 })
                 .collect(),
@@ -525,13 +530,22 @@ pub fn not_yet(rules: &Rules) -> Vec<String> {
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let link = if self.link { "up" } else { "DOWN" };
-        let Losses { missed, errors, no_buffer } = self.lost;
+        let link = match self {
+            Device { gone: true, .. } => "GONE",
+            Device { link: true, .. } => "up",
+            Device { .. } => "DOWN",
+        };
+        let Losses { missed, errors, no_buffer, queues } = &self.lost;
         write!(
             f,
             "port {}: link {link}, lost by the device: {missed} missed, {errors} errors, {no_buffer} without buffer",
             self.port
-        )
+        )?;
+        if queues.iter().any(|&lost| lost > 0) {
+            let queues: Vec<String> = queues.iter().map(u64::to_string).collect();
+            write!(f, "; by receive queue: {}", queues.join(", "))?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) struct Watchdog {
     interval: Option<Duration>,
     fed: Option<Instant>,
     silent: Vec<u16>,
+    gone: Vec<String>,
 }
 
 impl Watchdog {
@@ -25,22 +26,25 @@ impl Watchdog {
     }
 
     fn new(interval: Option<Duration>) -> Watchdog {
-        Watchdog { interval, fed: None, silent: Vec::new() }
+        Watchdog { interval, fed: None, silent: Vec::new(), gone: Vec::new() }
     }
 
-    /// To be called now and then, with the cores of the workers that do not respond.
-    pub(super) fn tick(&mut self, silent: Vec<u16>) {
+    /// To be called now and then, with the cores of the workers that do not respond and the ports that are gone.
+    pub(super) fn tick(&mut self, silent: Vec<u16>, gone: Vec<String>) {
         let now = Instant::now();
         // errors are no news: not started by systemd
         if self.feeds(&silent, now) {
             let _ = sd_notify::notify(false, &[NotifyState::Watchdog]);
         }
-        if self.silent != silent {
-            self.silent.clone_from(&silent);
-            let status = match silent.is_empty() {
+        if (&self.silent, &self.gone) != (&silent, &gone) {
+            (self.silent, self.gone) = (silent.clone(), gone);
+            let mut status = match silent.is_empty() {
                 true => "every worker responds".to_owned(),
                 false => Silent(silent).to_string(),
             };
+            if !self.gone.is_empty() {
+                status = format!("port {} gone; {status}", self.gone.join(", "));
+            }
             let _ = sd_notify::notify(false, &[NotifyState::Status(&status)]);
         }
     }

@@ -51,6 +51,8 @@ struct WorkerHandle {
     open: usize,
     since: Instant,
     silent: bool,
+    /// It waits for no interrupts any more, and that was told.
+    deaf: bool,
     /// As it last gave them.
     books: Books,
 }
@@ -144,6 +146,7 @@ impl Workers {
                 open: 0,
                 since: Instant::now(),
                 silent: false,
+                deaf: false,
                 books: Books::default(),
             });
         }
@@ -199,6 +202,11 @@ impl Workers {
         if let Some(handle) = responding.filter(|_| !frames.is_empty()) {
             handle.order(Order::Send(frames));
         }
+    }
+
+    /// Has all workers let go of a port; `false` where one does not respond, and may still use it.
+    pub(super) fn release(&mut self, port: usize) -> bool {
+        self.ask(|| Order::Release(port)).iter().all(|report| matches!(report, Some(WorkerReport::Released)))
     }
 
     /// The key of everything that must not be guessed.
@@ -328,6 +336,10 @@ impl WorkerHandle {
     /// The next report, if it is there.
     fn take(&mut self) -> Option<WorkerReport> {
         let report = self.reports.pop().ok()?;
+        if matches!(report, WorkerReport::Present { deaf: true }) && !std::mem::replace(&mut self.deaf, true)
+        {
+            warn!(core = self.core, "receive interrupts do not come: the worker goes by `idle: sleep`");
+        }
         self.open -= 1;
         self.since = Instant::now();
         if self.open == 0 && std::mem::take(&mut self.silent) {
@@ -537,6 +549,19 @@ bridges:
         let silent = workers.books().remove(1);
         assert_eq!((silent.silent, silent.books.ports.len(), silent.books.sides.len()), (true, 2, 1));
         hold.release();
+        workers.stop().unwrap();
+    }
+
+    #[test]
+    fn a_port_is_let_go_when_every_worker_has_said_so() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        assert!(!workers.release(1));
+        hold.release();
+        wait(|| {
+            workers.listen();
+            workers.release(1)
+        });
         workers.stop().unwrap();
     }
 

@@ -72,6 +72,7 @@ pub struct MemIo {
     pub output: Vec<Vec<Packet>>,
     /// By port: how many frames its transmit queue takes before it is full; without an entry, all.
     pub room: Vec<usize>,
+    released: Vec<usize>,
 }
 
 impl MemIo {
@@ -81,6 +82,7 @@ impl MemIo {
             input: (0..ports).map(|_| VecDeque::new()).collect(),
             output: (0..ports).map(|_| Vec::new()).collect(),
             room: Vec::new(),
+            released: Vec::new(),
         }
     }
 }
@@ -89,11 +91,17 @@ impl Io for MemIo {
     type Buffer = Packet;
 
     fn receive(&mut self, port: usize, into: &mut Vec<Packet>) {
+        if self.released.contains(&port) {
+            return;
+        }
         let queue = &mut self.input[port];
         into.extend(queue.drain(..queue.len().min(BURST)));
     }
 
     fn transmit(&mut self, port: usize, frames: &mut Vec<Packet>) {
+        if self.released.contains(&port) {
+            return;
+        }
         let room =
             self.room.get(port).map_or(usize::MAX, |room| room.saturating_sub(self.output[port].len()));
         self.output[port].extend(frames.drain(..frames.len().min(room)));
@@ -101,5 +109,9 @@ impl Io for MemIo {
 
     fn make(&mut self, bytes: &[u8]) -> Option<Packet> {
         Some(Packet::new(bytes))
+    }
+
+    fn release(&mut self, port: usize) {
+        self.released.push(port);
     }
 }

@@ -8,6 +8,8 @@ pub mod machine;
 pub mod mem;
 pub mod pcap;
 
+use std::time::Duration;
+
 use crate::frame::buffer::Buffer;
 
 /// The ports of one worker: one queue each way on every port of the rules, by the port's index.
@@ -29,4 +31,25 @@ pub trait Io {
     fn discard(&mut self, frames: &mut Vec<Self::Buffer>) {
         frames.clear();
     }
+
+    /// Lets go of a port: it brings no frames from then on, and takes none.
+    fn release(&mut self, _port: usize) {}
+
+    /// After a silence of this length its ports can wake who waits for a frame; `None` where they cannot.
+    fn wakes_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Has the next frame on any port end a [wait](Io::wait); frames that came before it may not. `false` where a port refuses.
+    fn arm(&mut self) -> bool {
+        false
+    }
+
+    /// Waits for a frame on any port, but no longer than so; with [armed](Io::arm) ports only. `true` where one woke it.
+    fn wait(&mut self, _longest: Duration) -> bool {
+        false
+    }
+
+    /// Ends what [`arm`](Io::arm) began, whatever came of it.
+    fn disarm(&mut self) {}
 }

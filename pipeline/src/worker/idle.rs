@@ -47,11 +47,11 @@ impl IdleWait {
     pub fn rest(&mut self, policy: Idle, silence: Duration) -> bool {
         match policy {
             Idle::Poll => false,
-            Idle::Sleep if silence >= AWAKE => {
+            Idle::Sleep | Idle::Interrupt if silence >= AWAKE => {
                 self.sleep(silence);
                 true
             }
-            Idle::Pause | Idle::Sleep => {
+            Idle::Pause | Idle::Sleep | Idle::Interrupt => {
                 (0..pauses(silence)).for_each(|_| std::hint::spin_loop());
                 false
             }

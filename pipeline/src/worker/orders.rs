@@ -19,6 +19,8 @@ pub enum Order {
     Send(Vec<LocalFrame>),
     /// Fill this from the next burst on, until it is full; without one, fill none.
     Profile(Option<Box<Profile>>),
+    /// Let go of this port: its device is gone.
+    Release(usize),
     /// Say that you are there.
     Respond,
     /// Finish.
@@ -36,8 +38,13 @@ pub enum WorkerReport {
     Sent(Vec<LocalFrame>),
     /// The profile that was filled until now.
     Profiled(Option<Box<Profile>>),
+    /// It uses that port no longer.
+    Released,
     /// It is there.
-    Present,
+    Present {
+        /// It no longer waits for interrupts: none come.
+        deaf: bool,
+    },
 }
 
 /// New rules for one worker, with room made for all that they bring. After the swap: the old ones.

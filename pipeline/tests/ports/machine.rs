@@ -305,3 +305,47 @@ fn its_json_is_read_back_as_it_was() {
     assert_eq!(serde_json::from_str::<Inventory>(&json).unwrap(), inventory);
     assert!(json.contains(r#""usable":"after_binding""#) && json.contains(r#""what":"not_bound""#), "{json}");
 }
+
+#[test]
+fn who_uses_a_port_is_named() {
+    let fake = Fake::new();
+    fake.port("0000:03:00.0", "8086:10fb", "vfio-pci");
+    fake.uses_group("812", 13);
+    fake.file("proc/812/comm", "sluice\n");
+    let port = fake.only();
+    let users: Vec<String> = port.used_by.iter().map(ToString::to_string).collect();
+    assert_eq!((users, port.usable), (vec!["process 812 (sluice)".to_owned()], Usable::Now));
+}
+
+#[test]
+fn a_mellanox_port_without_a_library_of_its_driver_is_told_the_package() {
+    let fake = Fake::new();
+    fake.port("0000:82:00.0", "15b3:1017", "mlx5_core");
+    fake.file("sys/bus/pci/devices/0000:82:00.0/infiniband_verbs/uverbs0/dev", "");
+    assert_eq!(fake.only().usable, Usable::StaysBound);
+    for library in ["librte_ethdev.so.23", "librte_net_mlx5.so.23", "libmlx5.so.1"] {
+        fake.file(&format!("usr/lib/x86_64-linux-gnu/{library}"), "");
+    }
+    assert_eq!(mend(&fake, What::LibraryMissing), "apt install libibverbs1");
+    assert_eq!(fake.only().usable, Usable::No);
+    fake.file("usr/lib/x86_64-linux-gnu/libibverbs.so.1", "");
+    assert_eq!(fake.only().usable, Usable::StaysBound);
+}
+
+#[test]
+fn cores_for_workers_are_those_near_the_ports() {
+    let fake = Fake::new();
+    fake.port(PORT, INTEL, "vfio-pci");
+    fake.file(&format!("sys/bus/pci/devices/{PORT}/numa_node"), "1\n");
+    fake.file("sys/devices/system/cpu/online", "0-3\n");
+    fake.file("sys/devices/system/cpu/isolated", "1,3\n");
+    fake.file("sys/devices/system/node/node1/cpulist", "2-3\n");
+    let cores = fake.inventory().cores.remove(0).to_string();
+    assert!(
+        cores.starts_with("node 1: 3 for workers; for `workers: [3]` add nohz_full=3 rcu_nocbs=3 to"),
+        "{cores}"
+    );
+    fake.file("proc/cmdline", "intel_iommu=on isolcpus=1,3 nohz_full=1,3 rcu_nocbs=1,3\n");
+    fake.file("sys/devices/system/cpu/nohz_full", "1,3\n");
+    assert_eq!(fake.inventory().cores.remove(0).to_string(), "node 1: 3 for workers, kept free");
+}

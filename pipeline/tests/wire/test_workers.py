@@ -158,6 +158,34 @@ def test_a_reload_changes_what_idle_workers_do(bench, idle):
     grown(bench.sluice, "asleep_ns")
 
 
+def waiting(*ports_and_sides, **bridge):
+    return {**rules(*ports_and_sides, **bridge), "idle": "interrupt"}
+
+
+def test_with_receive_interrupts_workers_hardly_look_in_silence_and_wake_for_what_comes(lab):
+    bench = Bench(lab, {}, {}, make=waiting, workers=CORES[:2], members=MEMBERS, unknown_unicast="drop")
+    for _ in range(3):
+        cross(bench.mud, flows((A, A4), (B, B4)), bench.wix)
+        before, second = bench.sluice.ask("workers"), 10**9
+
+        def slept():
+            pairs = list(zip(before, bench.sluice.ask("workers")))
+            return pairs if all(new["asleep_ns"] - old["asleep_ns"] > second for old, new in pairs) else None
+
+        for old, new in until(slept, lambda: "a second of sleep"):
+            # a look at each of two ports before each wait and after it, of 10 ms; a worker that naps looks ten times as often
+            looks, seconds = new["polls"] - old["polls"], (new["asleep_ns"] - old["asleep_ns"]) / second
+            assert looks / seconds < 2000, (looks, seconds)
+    assert "no receive interrupts" not in bench.sluice.log()
+
+
+def test_without_receive_interrupts_workers_sleep_and_the_log_says_so(lab):
+    null = {"p0": "net_null0,no-rx=1", "p1": "net_null1,no-rx=1"}
+    sluice = lab.sluice("bridge", waiting(null, {"port": "p0"}, {"port": "p1"}))
+    grown(sluice, "asleep_ns")
+    assert sluice.log().count("no receive interrupts: workers go by `idle: sleep`") == 2
+
+
 def test_show_workers_tells_the_last_second(bench):
     text, shown = bench.sluice.show("workers"), json.loads(bench.sluice.show("workers", "--json"))
     for worker in shown:

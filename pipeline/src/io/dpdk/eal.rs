@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{self, Error};
+use super::messages;
 use crate::io::machine::{HugePages, Machine};
 
 /// What DPDK is started with.
@@ -76,6 +77,7 @@ impl Eal {
             return Err(Error::AlreadyStarted);
         }
 
+        messages::listen();
         // DPDK may keep pointers into its arguments: they are never freed.
         let mut arguments: Vec<*mut c_char> = arguments.into_iter().map(CString::into_raw).collect();
         // SAFETY: the arguments are writable C strings; this is the only call of the process, by `STARTED`.
@@ -126,6 +128,11 @@ fn join(cores: &[impl ToString]) -> String {
 fn free_huge_pages() -> usize {
     let bytes = |pages: HugePages| pages.free * pages.size_kib * 1024;
     Machine::at("/").huge_pages().into_iter().map(bytes).sum::<u64>() as usize
+}
+
+/// The device is a PCI address, and no virtual device.
+pub fn is_pci(device: &str) -> bool {
+    pci_address(device).is_some()
 }
 
 /// The PCI address of a device in its full form (`0000:03:00.0`), unless it is a virtual device.

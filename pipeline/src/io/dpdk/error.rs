@@ -40,7 +40,7 @@ pub enum Error {
     /// No memory for the frames.
     #[error(
         "no memory for {count} frames of {frame} bytes, {mib} MiB in all: {cause}. Reserve huge pages \
-         (sysctl vm.nr_hugepages={pages}, of 2 MiB), allow the process more memory, or use fewer ports and workers"
+         (sluice-bind --huge {pages}, of 2 MiB), allow the process more memory, or use fewer ports and workers"
     )]
     Memory {
         /// Frames.
@@ -53,6 +53,20 @@ pub enum Error {
         pages: usize,
         /// DPDK's error.
         cause: io::Error,
+    },
+
+    /// The devices do not reach all frames.
+    #[error(
+        "the devices cannot reach all frames: vfio locks their memory, about {mib} MiB, and this process may lock {}: \
+         LimitMEMLOCK={mib}M in its systemd unit, or `ulimit -l {}`",
+        .limit.map_or("enough (DPDK's messages on standard error say why it failed)".to_owned(), |limit| format!("{} KiB", limit >> 10)),
+        .mib << 10
+    )]
+    Locked {
+        /// Bytes that this process may lock; `None` where it is not limited.
+        limit: Option<u64>,
+        /// MiB that are needed, at the most.
+        mib: usize,
     },
 
     /// DPDK has no port for a device.

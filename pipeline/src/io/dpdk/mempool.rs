@@ -59,7 +59,10 @@ impl PoolSize {
 /// sent to where it came from, without looking (`MBUF_FAST_FREE`). That there is only one is certain because it takes
 /// the only [`Eal`].
 #[derive(Debug)]
-pub struct Mempool(NonNull<dpdk_sys::rte_mempool>);
+pub struct Mempool {
+    raw: NonNull<dpdk_sys::rte_mempool>,
+    size: PoolSize,
+}
 
 // SAFETY: DPDK's mempools are made for many threads (the default flags: multi-producer, multi-consumer), and this one is
 // never freed.
@@ -84,7 +87,7 @@ impl Mempool {
                 dpdk_sys::SOCKET_ID_ANY,
             )
         };
-        NonNull::new(pool).map(Mempool).ok_or_else(|| Error::Memory {
+        NonNull::new(pool).map(|raw| Mempool { raw, size }).ok_or_else(|| Error::Memory {
             count: size.count,
             frame: size.data_room,
             mib: size.bytes() >> 20,
@@ -94,7 +97,11 @@ impl Mempool {
     }
 
     pub(super) fn raw(&self) -> NonNull<dpdk_sys::rte_mempool> {
-        self.0
+        self.raw
+    }
+
+    pub(super) fn size(&self) -> &PoolSize {
+        &self.size
     }
 }
 

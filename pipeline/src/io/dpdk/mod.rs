@@ -11,14 +11,15 @@
 //! let size = PoolSize::of(&rules.ports, rules.workers.len());
 //! let options = EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
 //! let mut pool = Mempool::new(Eal::init(&options)?, size)?;
-//! let (ports, queues) = dpdk::start(&rules.ports, rules.workers.len(), &mut pool)?;
+//! let (ports, queues) = dpdk::start(&rules.ports, rules.workers.len(), false, &mut pool)?;
 //! let clock = Clock::new();
 //! // a thread each: let _registered = queues.register_thread(core)?; then receive and transmit
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Shutting down is dropping: a port stops and closes when its [`Port`] and the [`Queues`] that use it are gone. The
+//! Shutting down is dropping: a port stops and closes when its [`Port`] and the queues that use it are gone; with
+//! [`Port::close`] nobody waits for a device that does not respond. The
 //! EAL and the pool stay until the process ends, so that no [`Mbuf`] can outlive its memory.
 
 #![allow(unsafe_code)]
@@ -27,20 +28,26 @@ mod clock;
 mod device;
 mod eal;
 mod error;
+mod locked;
 mod mbuf;
 mod mempool;
+mod messages;
 mod pages;
 mod port;
 mod queue;
+mod removal;
 mod size;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 pub use clock::Clock;
-pub use eal::{Eal, EalOptions, Memory};
+pub use eal::{Eal, EalOptions, Memory, is_pci};
 pub use error::Error;
+pub use locked::may_lock_frames;
 pub use mbuf::Mbuf;
 pub use mempool::{Mempool, PoolSize};
 pub use pages::in_huge_pages;
 pub use port::{Link, Port, PortStats, start};
 pub use queue::{Queue, Queues, Registered};
+pub use removal::Removal;

@@ -2,7 +2,9 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
 use rules::Mac;
@@ -12,28 +14,44 @@ use super::eal::pci_address;
 use super::error::{self, Error};
 use super::mempool::Mempool;
 use super::queue::{Queue, Queues};
+use super::removal::{Removal, Watch};
 use super::size::{DESCRIPTORS, wire_mtu};
-use crate::io::machine::Machine;
+use super::wait::is_armed;
+use super::{locked, messages};
+use crate::io::machine::{Machine, Process};
 
 const ENOTSUP: i32 = rustix::io::Errno::NOTSUP.raw_os_error();
 
-/// Starts all ports, and gives each worker a queue pair of every one of them.
+/// Drivers that hold an interrupt back for up to 17 ms after the last (`eth_em_start` sets `E1000_ITR` so), and their patience.
+const HELD_BACK: (&str, Duration) = ("net_e1000_em", Duration::from_millis(20));
+/// What the others need at the most: ixgbe, half a millisecond.
+const SETTLED: Duration = Duration::from_millis(1);
+
+/// Drivers whose `imissed` does not count the frames that a full queue lost: `q_errors` does (ixgbe: QPRDC; igc: RQDPC).
+const MISSED_BY_QUEUE: [&str; 2] = ["net_ixgbe", "net_igc"];
+
+/// Starts all ports, and gives each worker a queue pair of every one of them; with their receive interrupts, where that is
+/// asked for and they have some.
 ///
 /// # Errors
-/// As [`Port::start`], for the first port that fails.
+/// As [`Port::start`], for the first port that fails. [`Error::Locked`] where a device does not reach all frames.
 pub fn start(
     ports: &[rules::Port],
     workers: usize,
+    interrupts: bool,
     pool: &mut Mempool,
 ) -> Result<(Vec<Port>, Vec<Queues>), Error> {
     let mut started = Vec::with_capacity(ports.len());
     let mut queues: Vec<Vec<Queue>> = (0..workers).map(|_| Vec::with_capacity(ports.len())).collect();
     for port in ports {
-        let (port, pairs) = Port::start(port, workers, pool)?;
+        let (port, pairs) = Port::start(port, workers, interrupts, pool)?;
         started.push(port);
         for (worker, pair) in queues.iter_mut().zip(pairs) {
             worker.push(pair);
         }
+    }
+    if messages::unmapped() {
+        return Err(locked::refused(locked::limit(), pool.size()));
     }
     Ok((started, queues.into_iter().map(|queues| Queues::new(queues, pool)).collect()))
 }
@@ -42,8 +60,10 @@ pub fn start(
 #[derive(Debug)]
 pub struct Port {
     name: String,
-    driver: String,
     mac: Mac,
+    driver: String,
+    queues: usize,
+    interrupts: bool,
     device: Arc<Device>,
 }
 
@@ -57,7 +77,7 @@ pub struct Link {
 }
 
 /// What a device counts by itself, since it started. Frames that it lost before any worker saw them are in no books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PortStats {
     /// Frames received.
     pub received: u64,
@@ -75,18 +95,26 @@ pub struct PortStats {
     pub transmit_errors: u64,
     /// Times that no free frame was left to receive into.
     pub no_memory: u64,
+    /// Of all these, the frames that each receive queue lost, where the driver tells them apart; zeros where it does not.
+    pub queues: Vec<u64>,
 }
 
 impl Port {
     /// Finds the port's device and starts it with so many queue pairs: promiscuous, as a bridge must be, with the MTU of
     /// the rules and room for their tags, with tags left in the frames, and with receive queues that share the flows
-    /// by IP addresses and TCP or UDP ports where the device can do that.
+    /// by IP addresses and TCP or UDP ports where the device can do that; with their interrupts, if `interrupts` and the
+    /// device has them for each.
     ///
     /// Ports start one at a time, which `&mut` sees to: DPDK's set-up functions are not for several threads.
     ///
     /// # Errors
     /// [`Error::NoPort`], [`Error::Queues`], [`Error::Mtu`]; [`Error::Port`] for whatever else the device refuses.
-    pub fn start(port: &rules::Port, queues: usize, pool: &mut Mempool) -> Result<(Port, Vec<Queue>), Error> {
+    pub fn start(
+        port: &rules::Port,
+        queues: usize,
+        interrupts: bool,
+        pool: &mut Mempool,
+    ) -> Result<(Port, Vec<Queue>), Error> {
         let (id, info) = find_or_make(&port.device).map_err(|advice| Error::NoPort {
             port: port.name.clone(),
             device: port.device.clone(),
@@ -98,16 +126,44 @@ impl Port {
             let (port, device) = (port.name.clone(), port.device.clone());
             return Err(Error::Queues { port, device, can, wanted: queues });
         }
-        configure(port, id, &info, pairs, pool)?;
+        let wakes = if interrupts { start_with_interrupts(port, id, &info, pairs, pool) } else { None };
+        if wakes.is_none() {
+            configure(port, id, &info, pairs, false, pool)?;
+        }
 
-        let device = Arc::new(Device::new(id));
-        let queues = (0..pairs)
-            // SAFETY: the device was started with `pairs` queues each way, and each index is given once: a second start
-            // fails in `configure`, for DPDK configures no running device (EBUSY), and it runs while a queue lives.
-            .map(|index| unsafe { Queue::new(Arc::clone(&device), index) })
+        let driver = driver(&info);
+        let silence = if driver == HELD_BACK.0 { HELD_BACK.1 } else { SETTLED };
+        let device = Arc::new(Device::new(id, Watch::new(id, &port.device)));
+        let interrupts = wakes.is_some();
+        let mut wakes = wakes.into_iter().flatten();
+        let queues: Vec<Queue> = (0..pairs)
+            .map(|index| {
+                let wake = wakes.next().map(|fd| (fd, silence));
+                // SAFETY: the device was started with `pairs` queues each way, and each index is given once: a second
+                // start fails in `configure`, for DPDK configures no running device (EBUSY), and it runs while a queue
+                // lives; so long is the descriptor open.
+                unsafe { Queue::new(Arc::clone(&device), index, wake) }
+            })
             .collect();
         let mac = mac(id).map_err(|cause| failed(port, "reading its MAC address", cause))?;
-        Ok((Port { name: port.name.clone(), driver: driver(&info), mac, device }, queues))
+        Ok((Port { name: port.name.clone(), mac, driver, queues: queues.len(), interrupts, device }, queues))
+    }
+
+    /// Stops and closes the device, so that the kernel can take it back, and waits so long for that; `false` where it takes
+    /// longer (a driver may wait tens of seconds for a dead device), which then goes on by itself. To be called when no queue
+    /// of it is left.
+    pub fn close(self, patience: Duration) -> bool {
+        within(patience, move || drop(self))
+    }
+
+    /// Why its device can be used no longer; `None` while it can.
+    pub fn removal(&self) -> Option<Removal> {
+        self.device.watch().removal()
+    }
+
+    /// It can wake the workers.
+    pub fn has_interrupts(&self) -> bool {
+        self.interrupts
     }
 
     /// Its name in the YAML.
@@ -142,15 +198,18 @@ impl Port {
         let mut stats = dpdk_sys::rte_eth_stats::default();
         // SAFETY: the port is open as long as `self` is; `stats` is DPDK's to write. DPDK zeroes it first.
         let _ = unsafe { dpdk_sys::rte_eth_stats_get(self.device.id(), &mut stats) };
+        let queues: Vec<u64> = stats.q_errors.iter().take(self.queues).copied().collect();
+        let apart = MISSED_BY_QUEUE.contains(&self.driver.as_str());
         PortStats {
             received: stats.ipackets,
             received_bytes: stats.ibytes,
             transmitted: stats.opackets,
             transmitted_bytes: stats.obytes,
-            missed: stats.imissed,
+            missed: stats.imissed + if apart { queues.iter().sum() } else { 0 },
             receive_errors: stats.ierrors,
             transmit_errors: stats.oerrors,
             no_memory: stats.rx_nombuf,
+            queues,
         }
     }
 }
@@ -201,6 +260,10 @@ fn find_or_make(device: &str) -> Result<(u16, rte_eth_dev_info), String> {
     })
 }
 
+fn is_another(process: &Process) -> bool {
+    process.pid != std::process::id()
+}
+
 /// What to do about a PCI device of which DPDK made no port.
 fn pci_advice(address: &str) -> String {
     let Ok(machine) = Machine::at("/").inventory() else {
@@ -209,6 +272,11 @@ fn pci_advice(address: &str) -> String {
     match machine.ports.into_iter().find(|port| port.pci == address) {
         None => {
             "there is no such PCI device, or it is no Ethernet port (`sluice ports` lists them)".to_owned()
+        }
+        Some(port) if port.obstacles.is_empty() && port.used_by.iter().any(is_another) => {
+            let others: Vec<String> =
+                port.used_by.iter().filter(|user| is_another(user)).map(ToString::to_string).collect();
+            format!("{} uses it: end that first (`sluice ports` lists who uses which)", others.join(", "))
         }
         Some(port) if port.obstacles.is_empty() => format!(
             "its driver is {}, as it should be; does another process use it, may this process open /dev/vfio, and \
@@ -219,8 +287,50 @@ fn pci_advice(address: &str) -> String {
     }
 }
 
+/// Does something on a thread of its own; `false` where that takes longer than so. It is then left to itself.
+fn within(patience: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+    let (ended, end) = mpsc::channel();
+    let work = move || {
+        work();
+        // who waited may have lost patience
+        let _ = ended.send(());
+    };
+    // where there is no thread to be had the work is dropped, and so the port closed, here
+    let started = thread::Builder::new().name("close-port".to_owned()).spawn(work);
+    started.is_err() || end.recv_timeout(patience).is_ok()
+}
+
 fn failed(port: &rules::Port, step: &'static str, cause: io::Error) -> Error {
     Error::Port { port: port.name.clone(), device: port.device.clone(), step, cause }
+}
+
+/// Starts the device with receive interrupts: what wakes who waits for its queues, one after another. `None` where it has
+/// none, and then it is stopped.
+fn start_with_interrupts(
+    port: &rules::Port,
+    id: u16,
+    info: &rte_eth_dev_info,
+    pairs: u16,
+    pool: &Mempool,
+) -> Option<Vec<i32>> {
+    // whatever fails here is told where it fails without interrupts too
+    let started = configure(port, id, info, pairs, true, pool).is_ok();
+    let interrupt = |queue| {
+        // SAFETY: `id` is a started port with that queue, which nobody uses yet.
+        let fd = unsafe { dpdk_sys::rte_eth_dev_rx_intr_ctl_q_get_fd(id, queue) };
+        // SAFETY: as above.
+        let can = unsafe {
+            is_armed(dpdk_sys::rte_eth_dev_rx_intr_enable(id, queue))
+                && is_armed(dpdk_sys::rte_eth_dev_rx_intr_disable(id, queue))
+        };
+        (fd >= 0 && can).then_some(fd)
+    };
+    let wakes = if started { (0..pairs).map(interrupt).collect() } else { None };
+    if wakes.is_none() {
+        // SAFETY: `id` is a port that no queue was given out of. One that did not start need not stop.
+        let _ = unsafe { dpdk_sys::rte_eth_dev_stop(id) };
+    }
+    wakes
 }
 
 /// Sets the device up and starts it.
@@ -229,6 +339,7 @@ fn configure(
     id: u16,
     info: &rte_eth_dev_info,
     pairs: u16,
+    interrupts: bool,
     pool: &Mempool,
 ) -> Result<(), Error> {
     let check = |step, code| if code < 0 { Err(failed(port, step, error::returned(code))) } else { Ok(()) };
@@ -239,6 +350,11 @@ fn configure(
 
     let mut conf = rte_eth_conf::default();
     conf.rxmode.mtu = u32::from(mtu);
+    // Links are looked at: on e1000 there is one interrupt, for the link or for frames.
+    conf.intr_conf.set_rxq(u32::from(interrupts));
+    // SAFETY: a driver's flags, which live as long as the driver.
+    let flags = unsafe { info.dev_flags.as_ref() }.copied().unwrap_or_default();
+    conf.intr_conf.set_rmv(u32::from(flags & dpdk_sys::RTE_ETH_DEV_INTR_RMV != 0));
     let spread = u64::from(dpdk_sys::RTE_ETH_RSS_IP | dpdk_sys::RTE_ETH_RSS_TCP | dpdk_sys::RTE_ETH_RSS_UDP)
         & info.flow_type_rss_offloads;
     if pairs > 1 && spread != 0 {
@@ -267,23 +383,28 @@ fn configure(
     // SAFETY: as above.
     let code = unsafe { dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(id, &mut receive, &mut transmit) };
     check("sizing its queues", code)?;
+    // A full queue must not stop those of other workers, as it does where the card waits for room in it (82599: all of the
+    // port's). With one queue there is nobody to protect, and waiting saves what the card's own memory can hold.
+    let mut receive_conf = info.default_rxconf;
+    receive_conf.rx_drop_en |= u8::from(pairs > 1);
     let mut transmit_conf = info.default_txconf;
     transmit_conf.offloads = conf.txmode.offloads;
     // SAFETY: as above.
     let socket = unsafe { dpdk_sys::rte_eth_dev_socket_id(id) } as u32;
     for queue in 0..pairs {
-        // SAFETY: as above.
-        let code = unsafe {
-            dpdk_sys::rte_eth_rx_queue_setup(
-                id,
-                queue,
-                receive,
-                socket,
-                &info.default_rxconf,
-                pool.raw().as_ptr(),
-            )
+        let set_up = |conf| {
+            // SAFETY: as above.
+            unsafe { dpdk_sys::rte_eth_rx_queue_setup(id, queue, receive, socket, conf, pool.raw().as_ptr()) }
+        };
+        let code = match set_up(&receive_conf) {
+            // a driver that cannot drop (nobody promises that such ask for nothing else)
+            code if code < 0 && pairs > 1 => set_up(&info.default_rxconf),
+            code => code,
         };
         check("setting up a receive queue", code)?;
+        // Counters for each queue: by default ixgbe counts all in one. Most have nothing to set.
+        // SAFETY: as above.
+        let _ = unsafe { dpdk_sys::rte_eth_dev_set_rx_queue_stats_mapping(id, queue, queue as u8) };
         // SAFETY: as above.
         let code = unsafe { dpdk_sys::rte_eth_tx_queue_setup(id, queue, transmit, socket, &transmit_conf) };
         check("setting up a transmit queue", code)?;
@@ -331,6 +452,16 @@ mod tests {
         assert_eq!(largest_mtu(&info(9702, 9728)), 9702);
         assert_eq!(largest_mtu(&info(u16::MAX, 1522)), 1504);
         assert_eq!(largest_mtu(&info(u16::MAX, u32::MAX)), u16::MAX);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_its_patience_for_a_device_that_does_not_close() {
+        let (release, held) = mpsc::channel::<()>();
+        assert!(!within(Duration::from_millis(1), move || {
+            let _ = held.recv();
+        }));
+        drop(release);
+        assert!(within(Duration::from_secs(3600), || {}));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dpdk_sys::{rte_mbuf, rte_mempool};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -12,6 +14,7 @@ use super::device::Device;
 use super::error::{self, Error};
 use super::mbuf::Mbuf;
 use super::mempool::Mempool;
+use super::wait::{Wakes, is_armed};
 use crate::base::BURST;
 use crate::frame::buffer::Buffer;
 use crate::io::Io;
@@ -22,21 +25,31 @@ use crate::io::Io;
 pub struct Queue {
     device: Arc<Device>,
     index: u16,
+    /// The descriptor of its interrupt, and how long a silence that wants before it.
+    wake: Option<(i32, Duration)>,
 }
 
 impl Queue {
     /// # Safety
-    /// The device runs with more than `index` queues each way, and no other value has this index of it.
-    pub(super) unsafe fn new(device: Arc<Device>, index: u16) -> Queue {
-        Queue { device, index }
+    /// The device runs with more than `index` queues each way, and no other value has this index of it. The descriptor is
+    /// open while the device runs.
+    pub(super) unsafe fn new(device: Arc<Device>, index: u16, wake: Option<(i32, Duration)>) -> Queue {
+        Queue { device, index, wake }
+    }
+
+    fn wake(&self) -> Option<(BorrowedFd<'_>, Duration)> {
+        // SAFETY: open while the device runs, which it does while this has it.
+        self.wake.map(|(fd, silence)| (unsafe { BorrowedFd::borrow_raw(fd) }, silence))
     }
 }
 
 /// One worker's queues, by the port's place in the rules.
 #[derive(Debug)]
 pub struct Queues {
-    queues: Vec<Queue>,
+    /// None where it was let go.
+    queues: Vec<Option<Queue>>,
     pool: NonNull<rte_mempool>,
+    wakes: Option<Wakes>,
 }
 
 // SAFETY: queues may be used by any thread, but by one at a time, which `&mut self` sees to; the pool by all.
@@ -45,7 +58,15 @@ unsafe impl Send for Queues {}
 impl Queues {
     /// A queue of each port, in the order of the rules.
     pub fn new(queues: Vec<Queue>, pool: &Mempool) -> Queues {
-        Queues { queues, pool: pool.raw() }
+        let interrupts: Option<Vec<_>> = queues.iter().map(Queue::wake).collect();
+        // where the kernel has no epoll for it (out of descriptors), nothing wakes it
+        let wakes = interrupts.and_then(|interrupts| Wakes::new(interrupts).ok());
+        Queues { queues: queues.into_iter().map(Some).collect(), pool: pool.raw(), wakes }
+    }
+
+    #[inline]
+    fn queue(&self, port: usize) -> Option<&Queue> {
+        self.queues.get(port)?.as_ref()
     }
 
     /// A new frame of so many zero bytes, or `None` where the pool has no frame or frames are not so large.
@@ -100,7 +121,7 @@ impl Io for Queues {
 
     #[inline]
     fn receive(&mut self, port: usize, into: &mut Vec<Mbuf>) {
-        let Some(queue) = self.queues.get(port) else { return };
+        let Some(queue) = self.queue(port) else { return };
         let held = into.len();
         let room = into.spare_capacity_mut();
         let most = room.len().min(BURST) as u16;
@@ -125,7 +146,7 @@ impl Io for Queues {
 
     #[inline]
     fn transmit(&mut self, port: usize, frames: &mut Vec<Mbuf>) {
-        let Some(queue) = self.queues.get(port) else { return };
+        let Some(queue) = self.queue(port) else { return };
         let (first, held) = (frames.as_mut_ptr(), frames.len());
         let offered = held.min(usize::from(u16::MAX));
         // SAFETY: this is the only user of a running queue (see `Queue`). Of `offered` mbufs in the vector DPDK takes
@@ -151,6 +172,34 @@ impl Io for Queues {
         unsafe {
             frames.set_len(0);
             dpdk_sys::rte_pktmbuf_free_bulk(frames.as_mut_ptr().cast::<*mut rte_mbuf>(), count);
+        }
+    }
+
+    fn release(&mut self, port: usize) {
+        if let Some(queue) = self.queues.get_mut(port) {
+            *queue = None;
+        }
+    }
+
+    fn wakes_after(&self) -> Option<Duration> {
+        self.wakes.as_ref().map(Wakes::after)
+    }
+
+    fn arm(&mut self) -> bool {
+        self.queues.iter().flatten().all(|queue| {
+            // SAFETY: this is the only user of a running queue (see `Queue`), and its device has interrupts.
+            is_armed(unsafe { dpdk_sys::rte_eth_dev_rx_intr_enable(queue.device.id(), queue.index) })
+        })
+    }
+
+    fn wait(&mut self, longest: Duration) -> bool {
+        self.wakes.as_ref().is_some_and(|wakes| wakes.wait(longest))
+    }
+
+    fn disarm(&mut self) {
+        for queue in self.queues.iter().flatten() {
+            // SAFETY: as in `arm`. One that stays armed wakes once too often.
+            let _ = unsafe { dpdk_sys::rte_eth_dev_rx_intr_disable(queue.device.id(), queue.index) };
         }
     }
 }

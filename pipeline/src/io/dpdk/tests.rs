@@ -1,5 +1,7 @@
 //! DPDK itself, on devices that need neither privilege nor huge pages. One test: it starts once in a process.
 
+use std::time::Duration;
+
 use super::*;
 use crate::base::BURST;
 use crate::frame::buffer::Buffer;
@@ -29,10 +31,10 @@ fn frames_pass_through_ports_and_what_a_port_cannot_do_is_an_error_that_names_it
 
     refusals_name_the_port(&mut pool);
 
-    let (started, mut queues) = start(&ports, 1, &mut pool).unwrap();
+    let (mut started, mut queues) = start(&ports, 1, true, &mut pool).unwrap();
     assert_eq!(queues.len(), 1);
     let mut queues = queues.remove(0);
-    let again = Port::start(&ports[0], 1, &mut pool).unwrap_err().to_string();
+    let again = Port::start(&ports[0], 1, false, &mut pool).unwrap_err().to_string();
     assert!(again.contains("port left: device net_ring0: configuring it failed"), "{again}");
     assert!(started[0].link().up);
     assert!(started[0].mac().is_station() || started[0].mac() == rules::Mac::ZERO);
@@ -44,12 +46,37 @@ fn frames_pass_through_ports_and_what_a_port_cannot_do_is_an_error_that_names_it
     no_frame_is_lost(&mut queues, size);
     assert!(started[1].stats().received > 0);
 
+    a_port_that_is_asked_for_is_closed_and_brings_nothing_more(started.remove(0), &mut queues);
+
     std::thread::spawn(move || {
         let _registered = queues.register_thread(allowed_core()).unwrap();
         drop(frame(&mut queues, 60, 1));
     })
     .join()
     .unwrap();
+}
+
+fn a_port_that_is_asked_for_is_closed_and_brings_nothing_more(port: Port, queues: &mut Queues) {
+    assert!(!port.has_interrupts(), "net_ring has none");
+    assert_eq!((port.driver(), port.removal()), ("net_ring", None));
+    // as DPDK does when vfio's kernel module asks
+    let removed = dpdk_sys::rte_dev_event_type_RTE_DEV_EVENT_REMOVE;
+    // SAFETY: the EAL runs; the name is a C string.
+    unsafe { dpdk_sys::rte_dev_event_callback_process(c"net_ring1".as_ptr(), removed) };
+    assert_eq!(port.removal(), None, "another device's");
+    // SAFETY: as above.
+    unsafe { dpdk_sys::rte_dev_event_callback_process(c"net_ring0".as_ptr(), removed) };
+    assert_eq!(port.removal(), Some(Removal::Asked));
+
+    queues.release(0);
+    assert!(port.close(Duration::from_secs(3600)));
+    let mut frames = vec![frame(queues, 60, 1)];
+    queues.transmit(0, &mut frames);
+    assert_eq!(frames.len(), 1, "nothing takes it");
+    queues.discard(&mut frames);
+    frames.reserve(BURST);
+    queues.receive(0, &mut frames);
+    assert!(frames.is_empty());
 }
 
 /// A core that this process may run on.
@@ -60,7 +87,7 @@ fn allowed_core() -> u16 {
 
 fn refusals_name_the_port(pool: &mut Mempool) {
     let refused = |device: &str, queues, pool: &mut Mempool| {
-        Port::start(&port("trunk9", device, 1500, 0), queues, pool).unwrap_err().to_string()
+        Port::start(&port("trunk9", device, 1500, 0), queues, false, pool).unwrap_err().to_string()
     };
     let absent = refused("net_nonsense0", 1, pool);
     assert!(absent.starts_with("port trunk9: device net_nonsense0 is not usable by DPDK"), "{absent}");

@@ -46,6 +46,20 @@ pub(super) fn is_handed_over(driver: Option<&str>) -> bool {
     driver.is_some_and(|driver| HANDED_OVER.contains(&driver))
 }
 
+/// What DPDK's driver of a Mellanox port is made of, and Debian's packages of that.
+pub(super) fn libraries(vendor: &str, driver: Option<&str>) -> Vec<(String, String)> {
+    if vendor != MELLANOX {
+        return Vec::new();
+    }
+    // without a driver it is as likely as not, and most are
+    let generation = if driver == Some("mlx4_core") { "mlx4" } else { "mlx5" };
+    vec![
+        (format!("librte_net_{generation}.so.23"), format!("librte-net-{generation}-23")),
+        ("libibverbs.so.1".to_owned(), "libibverbs1".to_owned()),
+        (format!("lib{generation}.so.1"), "ibverbs-providers".to_owned()),
+    ]
+}
+
 pub(super) fn way(vendor: &str, driver: Option<&str>) -> Way {
     let own = driver.filter(|_| !is_handed_over(driver));
     match own {

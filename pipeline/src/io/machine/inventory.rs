@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::cores::Cores;
+
 /// The machine's Ethernet ports, and what a port needs of the machine. Its JSON is a stable interface: fields are added, never
 /// renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,9 @@ pub struct Inventory {
     pub vfio_pci: VfioPci,
     /// By size, the smallest first.
     pub huge_pages: Vec<HugePages>,
+    /// By memory node that has a port: the cores for workers.
+    #[serde(default)]
+    pub cores: Vec<Cores>,
     /// What the machine lacks, whatever the port.
     pub obstacles: Vec<Obstacle>,
     /// By PCI address.
@@ -60,6 +65,12 @@ pub struct EthernetPort {
     pub verbs: bool,
     /// What the IOMMU cannot tell apart from it; none where it is not behind an IOMMU.
     pub iommu_group: Option<IommuGroup>,
+    /// Processes that have its group open, as far as may be seen: root sees all.
+    #[serde(default)]
+    pub used_by: Vec<Process>,
+    /// What DPDK's driver for it needs and is not installed: a library, and Debian's package of it.
+    #[serde(default)]
+    pub lacks: Vec<Library>,
     /// The memory that is near it, where the machine has several.
     pub numa_node: Option<u32>,
     /// What sluice can do with it.
@@ -109,6 +120,24 @@ pub struct IommuGroup {
     pub number: u32,
     /// What else is in it.
     pub others: Vec<GroupMember>,
+}
+
+/// A process that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its command's name.
+    pub name: String,
+}
+
+/// A shared library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Library {
+    /// Its file.
+    pub file: String,
+    /// Debian's package that has it.
+    pub package: String,
 }
 
 /// Another device of a group.
@@ -169,6 +198,8 @@ pub enum What {
     KernelDriverMissing,
     /// A Mellanox port without the kernel's interface for user-space verbs, by which DPDK drives it.
     NoVerbs,
+    /// A library of DPDK's driver is not installed.
+    LibraryMissing,
     /// No driver of DPDK is known here for the device.
     UnknownDevice,
     /// It is not bound to vfio-pci.
@@ -186,6 +217,12 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.why, self.mend)
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.pid, self.name)
     }
 }
 

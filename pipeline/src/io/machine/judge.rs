@@ -24,6 +24,10 @@ fn verdict(machine: &Inventory, port: &EthernetPort) -> (Usable, Vec<Obstacle>) 
     let way = way(&port.vendor.id, port.driver.as_deref());
     if way == Way::Shared {
         obstacles.extend(kernel_driver(port));
+        obstacles.extend(port.lacks.iter().map(|library| {
+            let why = format!("DPDK's driver for it needs {}", library.file);
+            Obstacle::new(What::LibraryMissing, why, format!("apt install {}", library.package))
+        }));
         let usable = if obstacles.is_empty() { Usable::StaysBound } else { Usable::No };
         return (usable, obstacles);
     }

@@ -1,13 +1,15 @@
 //! What the kernel tells in /sys and /proc, and the distribution in /lib and /usr/share.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::drivers::VFIO_PCI;
+use super::cores::{self, Cores, Facts};
+use super::drivers::{VFIO_PCI, libraries};
 use super::inventory::{
-    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Link, Obstacle, Usable,
-    VfioPci, What,
+    EthernetPort, GroupMember, HugePages, Id, Interface, Inventory, IommuGroup, Library, Link, Obstacle,
+    Process, Usable, VfioPci, What,
 };
 use super::judge::judge;
 use super::pci_ids::PciIds;
@@ -37,9 +39,11 @@ impl Machine {
             iommu: !names(&self.root.join("sys/class/iommu")).is_empty(),
             vfio_pci: self.vfio_pci(),
             huge_pages: self.huge_pages(),
+            cores: Vec::new(),
             obstacles: Vec::new(),
             ports: self.ports()?,
         };
+        inventory.cores = self.cores(&inventory.ports);
         inventory.obstacles = self.obstacles(&inventory);
         judge(&mut inventory);
         Ok(inventory)
@@ -143,7 +147,70 @@ impl Machine {
         );
         let routed = self.default_routes();
         let all = names(&devices).into_iter();
-        Ok(all.filter_map(|pci| port(&devices.join(&pci), pci, &ids, &routed)).collect())
+        let mut ports: Vec<EthernetPort> =
+            all.filter_map(|pci| port(&devices.join(&pci), pci, &ids, &routed)).collect();
+        for port in &mut ports {
+            port.used_by = port.iommu_group.as_ref().map_or_else(Vec::new, |group| self.users(group.number));
+            port.lacks = self.lacks(&port.vendor.id, port.driver.as_deref());
+        }
+        Ok(ports)
+    }
+
+    /// Cores for workers, by memory node that has a port.
+    fn cores(&self, ports: &[EthernetPort]) -> Vec<Cores> {
+        let system = self.root.join("sys/devices/system");
+        let list = |file: &str| cores::parse(&text(&system.join(file)).unwrap_or_default());
+        let command_line = text(&self.root.join("proc/cmdline")).unwrap_or_default();
+        let rcu_nocbs = command_line
+            .split_whitespace()
+            .find_map(|option| option.strip_prefix("rcu_nocbs="))
+            .map(cores::parse);
+        let online = list("cpu/online");
+        let of_node = |node: Option<u32>| {
+            let near = node.map(|node| list(&format!("node/node{node}/cpulist")));
+            let cores: Vec<u16> = online
+                .iter()
+                .copied()
+                .filter(|core| near.as_ref().is_none_or(|near| near.contains(core)))
+                .collect();
+            let threads = |core: &u16| list(&format!("cpu/cpu{core}/topology/thread_siblings_list"));
+            cores::judge(Facts {
+                node,
+                siblings: cores.iter().map(threads).collect(),
+                cores,
+                isolated: list("cpu/isolated"),
+                nohz_full: list("cpu/nohz_full"),
+                rcu_nocbs: rcu_nocbs.clone().unwrap_or_default(),
+            })
+        };
+        let nodes: BTreeSet<Option<u32>> = ports.iter().map(|port| port.numa_node).collect();
+        if online.is_empty() { Vec::new() } else { nodes.into_iter().map(of_node).collect() }
+    }
+
+    /// The processes that have a group open at vfio (proc_pid_fd(5)).
+    fn users(&self, group: u32) -> Vec<Process> {
+        let (proc, file) = (self.root.join("proc"), format!("/dev/vfio/{group}"));
+        let user = |pid: u32| {
+            let files = proc.join(pid.to_string()).join("fd");
+            let has = |fd: &String| fs::read_link(files.join(fd)).is_ok_and(|to| to == Path::new(&file));
+            let name = || text(&proc.join(pid.to_string()).join("comm")).unwrap_or_default();
+            names(&files).iter().any(has).then(|| Process { pid, name: name() })
+        };
+        names(&proc).iter().filter_map(|name| name.parse().ok()).filter_map(user).collect()
+    }
+
+    /// Libraries that are not where the machine's DPDK is; none where that is not known.
+    fn lacks(&self, vendor: &str, driver: Option<&str>) -> Vec<Library> {
+        let lib = self.root.join("usr/lib");
+        let folders = names(&lib).into_iter().map(|name| lib.join(name)).chain([lib.clone()]);
+        let Some(folder) = folders.into_iter().find(|folder| folder.join("librte_ethdev.so.23").exists())
+        else {
+            return Vec::new();
+        };
+        let all = libraries(vendor, driver).into_iter();
+        all.filter(|(file, _)| !folder.join(file).exists())
+            .map(|(file, package)| Library { file, package })
+            .collect()
     }
 
     /// The interfaces by which a default route leaves, with those below them: a bond's members, a VLAN's parent.
@@ -202,6 +269,8 @@ fn port(path: &Path, pci: String, ids: &PciIds, routed: &[String]) -> Option<Eth
         iommu_group: target(&path.join("iommu_group"))
             .and_then(|number| group(&path.join("iommu_group/devices"), &number, &pci)),
         // -1 where the machine has one memory
+        used_by: Vec::new(),
+        lacks: Vec::new(),
         numa_node: text(&path.join("numa_node")).and_then(|node| node.parse().ok()),
         usable: Usable::No,
         obstacles: Vec::new(),

@@ -19,7 +19,10 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_adjust_nb_rx_tx_desc",
     "rte_eth_dev_close",
     "rte_eth_dev_configure",
+    "rte_eth_dev_fw_version_get",
     "rte_eth_dev_info_get",
+    "rte_eth_dev_set_link_down",
+    "rte_eth_dev_set_link_up",
     "rte_eth_dev_set_mtu",
     "rte_eth_dev_socket_id",
     "rte_eth_dev_start",
@@ -42,6 +45,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_rdtsc",
     "rte_thread_register",
     "rte_thread_unregister",
+    "rte_version",
 ];
 
 const CONSTANTS: &[&str] = &[

@@ -23,6 +23,7 @@
 
 #![allow(unsafe_code)]
 
+mod card;
 mod clock;
 mod device;
 mod eal;
@@ -36,8 +37,9 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+pub use card::{Card, most_queues, version};
 pub use clock::Clock;
-pub use eal::{Eal, EalOptions, Memory};
+pub use eal::{Eal, EalOptions, Memory, pci_address};
 pub use error::Error;
 pub use mbuf::Mbuf;
 pub use mempool::{Mempool, PoolSize};

@@ -43,7 +43,7 @@ pub fn start(
 pub struct Port {
     name: String,
     mac: Mac,
-    device: Arc<Device>,
+    pub(super) device: Arc<Device>,
 }
 
 /// Whether a port is connected, and how fast.
@@ -86,11 +86,7 @@ impl Port {
     /// # Errors
     /// [`Error::NoPort`], [`Error::Queues`], [`Error::Mtu`]; [`Error::Port`] for whatever else the device refuses.
     pub fn start(port: &rules::Port, queues: usize, pool: &mut Mempool) -> Result<(Port, Vec<Queue>), Error> {
-        let (id, info) = find_or_make(&port.device).map_err(|advice| Error::NoPort {
-            port: port.name.clone(),
-            device: port.device.clone(),
-            advice,
-        })?;
+        let (id, info) = found(port)?;
         let can = info.max_rx_queues.min(info.max_tx_queues);
         let pairs = u16::try_from(queues).unwrap_or(u16::MAX);
         if pairs > can {
@@ -169,6 +165,12 @@ fn find(device: &str) -> Option<(u16, rte_eth_dev_info)> {
         id = next(id as u16 + 1);
     }
     None
+}
+
+/// The port of a device in the rules.
+pub(super) fn found(port: &rules::Port) -> Result<(u16, rte_eth_dev_info), Error> {
+    let (name, device) = (port.name.clone(), port.device.clone());
+    find_or_make(&port.device).map_err(|advice| Error::NoPort { port: name, device, advice })
 }
 
 /// The port of a device, or what to do so that there will be one. A virtual device is made now.

@@ -123,8 +123,17 @@ impl Ledger {
         self.arrived == self.sent.len()
     }
 
-    /// A line for each kind of frame that did not come as it was sent, the first few of them.
+    /// A line for each kind of frame of which some are lost, and one where some had changed: the first few.
     pub(super) fn faults(&self) -> Vec<String> {
+        self.lines(true)
+    }
+
+    /// The same without those that had changed.
+    pub(super) fn losses(&self) -> Vec<String> {
+        self.lines(false)
+    }
+
+    fn lines(&self, with_changed: bool) -> Vec<String> {
         /// More than one reads.
         const MOST: usize = 12;
         #[derive(Default)]
@@ -156,7 +165,9 @@ impl Ledger {
                 };
                 lines.push(line);
             }
-            if let [(first, change), ..] = &group.changed[..] {
+            if let [(first, change), ..] = &group.changed[..]
+                && with_changed
+            {
                 let (changed, all, len) = (group.changed.len(), group.all, first.bytes.len());
                 lines.push(format!(
                     "{way}, {kind}: {changed} of {all} changed; the first, {len} bytes: {change}"

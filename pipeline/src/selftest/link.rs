@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::frames::{EXPERIMENTAL, End};
 use super::report::{Check, Verdict};
-use super::rig::{Rig, millis};
+use super::rig::{Rig, millis, pause};
 use crate::base::time::Time;
 
 /// A link's training takes that long, on the slowest transceivers.
@@ -17,7 +17,7 @@ const PROBE: Duration = Duration::from_secs(10);
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a link may take to go down.
-const DOWN: Duration = Duration::from_secs(5);
+const DOWN: Duration = Duration::from_secs(3);
 
 impl Rig {
     fn link(&self, end: End) -> bool {
@@ -34,7 +34,7 @@ impl Rig {
             if now.since(begun) > most {
                 return None;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::frames::{End, Run, Stamp, UDP4};
 use super::ledger::difference;
 use super::report::Check;
-use super::rig::Rig;
+use super::rig::{Rig, pause};
 use crate::base::BURST;
 use crate::frame::buffer::Buffer;
 use crate::io::Io;
@@ -288,7 +288,7 @@ pub(super) fn load(
                 told = took.as_secs();
                 progress(format!("{told} of {} s", seconds.as_secs_f64().round()));
             }
-            std::thread::sleep((seconds - took).min(Duration::from_millis(200)));
+            pause((seconds - took).min(Duration::from_millis(200)));
         }
         plan.stop.store(true, Ordering::Relaxed);
         let ended = |worker: std::thread::ScopedJoinHandle<'_, _>| {

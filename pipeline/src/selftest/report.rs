@@ -163,7 +163,7 @@ impl Check {
         if !faults.is_empty() {
             self.verdict = Verdict::Failed;
             self.evidence.extend(faults);
-            self.advice.get_or_insert_with(|| advice.to_owned());
+            self.advice = Some(advice.to_owned());
         }
         self
     }

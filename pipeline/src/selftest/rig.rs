@@ -170,6 +170,12 @@ impl Rig {
     }
 }
 
+/// Waits so long, or less. A sleep would begin anew after each signal, and net_tap has the kernel send one for each frame:
+/// under load it would never end.
+pub(super) fn pause(time: Duration) {
+    std::thread::park_timeout(time);
+}
+
 /// Milliseconds between two moments.
 pub(super) fn millis(from: Time, to: Time) -> f64 {
     to.since(from).as_secs_f64() * 1000.0

@@ -15,7 +15,7 @@ fn largest(rig: &Rig, mtu: u16, tags: usize) -> usize {
 pub(super) fn sizes(rig: &mut Rig, mtu: u16) -> Check {
     let mut ledger = rig.ledger();
     for (kind, tags) in
-        [("untagged", &[][..]), ("tagged", &[(0x8100, 100)]), ("two tags", &[(0x88a8, 100), (0x8100, 200)])]
+        [("untagged", &[][..]), ("tagged", &[(0x8100, 100)]), ("two tags", &[(0x8100, 100), (0x8100, 200)])]
     {
         for len in 60..=largest(rig, mtu, tags.len()) {
             for from in End::BOTH {
@@ -51,7 +51,7 @@ pub(super) fn too_long(rig: &mut Rig, mtu: u16) -> Check {
     }
     check
         .advise("nothing: sluice itself refuses what is over the MTU of the side that it would leave by")
-        .fails_by(changed, "")
+        .fails_by(changed, "frames that do not fit must be lost, not cut: keep the `mtu` of all who send to this port to what passes")
 }
 
 /// Frames below Ethernet's least size are padded by who sends them (IEEE 802.3 section 4.2.3.3), or arrive as they are where

@@ -37,34 +37,38 @@ pub(super) fn spread(rig: &mut Rig) -> Vec<Check> {
             "each port has one queue in this test: --workers 2 or more, where cores and card have as many";
         return vec![shares.impossible(why), order];
     }
-    let mut alone: Vec<&str> = Vec::new();
-    for (kind, _) in KINDS {
-        for from in End::BOTH {
+    let mut alone = Vec::new();
+    for from in End::BOTH {
+        let to = from.other();
+        let mut kinds = Vec::new();
+        for (kind, _) in KINDS {
             let mut counts = vec![0_u32; queues];
-            let came =
-                ledger.sent.iter().filter(|sent| sent.kind == kind && sent.from == from && sent.arrivals > 0);
+            let came = ledger.sent.iter().filter(|sent| sent.arrivals > 0);
+            let came = came.filter(|sent| sent.kind == kind && sent.from == from);
             came.for_each(|sent| counts[sent.queue] += 1);
             let all = f64::from(counts.iter().sum::<u32>().max(1));
-            let percent: Vec<String> =
-                counts.iter().map(|&count| format!("{:.0} %", 100.0 * f64::from(count) / all)).collect();
-            shares = shares.saw(format!("{}, {kind}: {}", from.way(), percent.join(", ")));
-            let most = counts.iter().copied().max().unwrap_or(0);
-            shares.measure(
-                "largest share of a queue",
-                format!("{}, {kind}", from.way()),
-                f64::from(most) / all,
-                "of 1",
-            );
-            if f64::from(most) / all > NEARLY_ALL && !alone.contains(&kind) {
-                alone.push(kind);
+            let share = |count: u32| f64::from(count) / all;
+            let percent: Vec<_> =
+                counts.iter().map(|&count| format!("{:.0} %", 100.0 * share(count))).collect();
+            shares = shares.saw(format!("port {to}, {kind}: {}", percent.join(", ")));
+            let most = counts.iter().copied().map(share).fold(0.0, f64::max);
+            shares.measure("largest share of a queue", format!("port {to}, {kind}"), 100.0 * most, "%");
+            if most > NEARLY_ALL {
+                kinds.push(kind);
             }
+        }
+        if !kinds.is_empty() {
+            alone.push(format!("port {to}: {}", kinds.join(", ")));
+        }
+        if !rig.ports[to.index()].card().spreads {
+            shares = shares.saw(format!("port {to}: its driver offers no receive side scaling"));
         }
     }
     if !alone.is_empty() {
         let advice = format!(
-            "no fault, but: all flows of these kinds go to one queue, and so to one worker: {}. On ports with such traffic give \
-             `workers` one core, a fast one",
-            alone.join(", ")
+            "no fault, but all flows of a kind go to one queue, and so to one worker ({}). Where that is your traffic, more than one \
+             core in `workers` is of no use with this card",
+            alone.join("; ")
         );
         shares = shares.advise(advice);
     }
@@ -97,7 +101,8 @@ fn judge(check: Check, ledger: &Ledger) -> Check {
         let flow = flows.entry((&sent.kind, sent.from.way(), index % turn)).or_default();
         flow.push((sent.queue, sent.place));
     }
-    let mut faults = ledger.faults();
+    // what their bytes have become is said by other checks
+    let mut faults = ledger.losses();
     let mut told = |what: &str, is_bad: &dyn Fn(&[(usize, usize)]) -> bool| {
         let bad: Vec<_> = flows.iter().filter(|(_, frames)| is_bad(frames)).map(|(flow, _)| flow).collect();
         if let [(kind, way, _), ..] = &bad[..] {
@@ -110,7 +115,7 @@ fn judge(check: Check, ledger: &Ledger) -> Check {
     });
     check.saw(format!("{} flows of {ROUNDS} frames", flows.len())).fails_by(
         faults,
-        "with more than one of `workers`, this device puts packets of a flow out of order: give it one",
+        "flows come with gaps or out of order, which slows TCP down: if --workers 1 passes, give `workers` one core",
     )
 }
 

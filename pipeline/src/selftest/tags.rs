@@ -22,9 +22,8 @@ pub(super) fn tags(rig: &mut Rig) -> Vec<Check> {
     let priority = vec![
         ("priority tag".to_owned(), vec![(C, 0)]),
         ("priority tag, PCP 7".to_owned(), vec![(C, 0xe000)]),
-        ("VID 0 with an S-tag".to_owned(), vec![(S, 0)]),
     ];
-    let service = [1, 100, 4094].map(|vid| (format!("S-tag, VID {vid}"), vec![(S, vid)])).to_vec();
+    let service = [0, 1, 100, 4094].map(|vid| (format!("S-tag, VID {vid}"), vec![(S, vid)])).to_vec();
     let double = vec![
         ("88a8 outside of 8100".to_owned(), vec![(S, 100), (C, 200)]),
         ("8100 twice".to_owned(), vec![(C, 100), (C, 200)]),

@@ -24,10 +24,13 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_callback_register",
     "rte_eth_dev_close",
     "rte_eth_dev_configure",
+    "rte_eth_dev_fw_version_get",
     "rte_eth_dev_info_get",
     "rte_eth_dev_rx_intr_ctl_q_get_fd",
     "rte_eth_dev_rx_intr_disable",
     "rte_eth_dev_rx_intr_enable",
+    "rte_eth_dev_set_link_down",
+    "rte_eth_dev_set_link_up",
     "rte_eth_dev_set_mtu",
     "rte_eth_dev_set_rx_queue_stats_mapping",
     "rte_eth_dev_socket_id",
@@ -52,6 +55,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_rdtsc",
     "rte_thread_register",
     "rte_thread_unregister",
+    "rte_version",
 ];
 
 const CONSTANTS: &[&str] = &[

@@ -13,6 +13,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
+#include <rte_version.h>
 
 /* rte_errno is a macro over a thread-local variable, which Rust cannot name. */
 static inline int dpdk_sys_errno(void)

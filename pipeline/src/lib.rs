@@ -17,4 +17,6 @@ pub mod worker;
 
 pub mod control;
 
+pub mod selftest;
+
 pub mod cli;

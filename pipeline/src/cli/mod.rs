@@ -5,6 +5,7 @@ mod common;
 mod ports;
 mod replay;
 mod run;
+mod selftest;
 mod show;
 
 use std::path::PathBuf;
@@ -73,6 +74,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Try a card before it is trusted: two of its ports, with a cable between them, or in one VLAN of a switch. Sends nothing
+    /// until one port has seen a probe of the other; takes both ports whole meanwhile. Exits 1 if a check fails.
+    Selftest(selftest::Selftest),
     /// Print the JSON Schema of the rules file, for editors.
     Schema {
         /// The reference page instead, in Markdown.
@@ -102,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.run(),
         Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
         Command::Ports { json } => ports::ports(json),
+        Command::Selftest(selftest) => selftest.run(),
         Command::Schema { markdown: true } => print(&rules::reference()),
         Command::Schema { markdown: false } => print(&format!("{:#}\n", rules::schema())),
         Command::Reasons => print(&crate::base::reason::page()),

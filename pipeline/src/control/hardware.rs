@@ -91,7 +91,8 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers,
     dpdk::may_lock_frames(&names, &size)?;
     let eal = Eal::init(&options)?;
     info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");
-    if eal.memory() == Memory::OrdinaryPages && names.iter().any(|device| dpdk::is_pci(device)) {
+    if eal.memory() == Memory::OrdinaryPages && names.iter().any(|device| dpdk::pci_address(device).is_some())
+    {
         let wanted = size.bytes().div_ceil(2 << 20);
         warn!(
             "not enough huge pages are free: ordinary ones are slower, and not for every device (`sluice-bind --huge {wanted}` beside those that others use, then restart)"

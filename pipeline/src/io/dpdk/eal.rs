@@ -130,13 +130,8 @@ fn free_huge_pages() -> usize {
     Machine::at("/").huge_pages().into_iter().map(bytes).sum::<u64>() as usize
 }
 
-/// The device is a PCI address, and no virtual device.
-pub fn is_pci(device: &str) -> bool {
-    pci_address(device).is_some()
-}
-
 /// The PCI address of a device in its full form (`0000:03:00.0`), unless it is a virtual device.
-pub(super) fn pci_address(device: &str) -> Option<String> {
+pub fn pci_address(device: &str) -> Option<String> {
     let address = device.split(',').next()?;
     let hex = |text: &str, most: usize| match text.len() {
         len if len >= 1 && len <= most && text.bytes().all(|c| c.is_ascii_hexdigit()) => {

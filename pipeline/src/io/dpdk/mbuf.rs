@@ -64,6 +64,11 @@ impl Mbuf {
         prefetch(self.start());
     }
 
+    /// The driver took tags off it, and they are not back in it yet.
+    pub(super) fn is_stripped(&self) -> bool {
+        self.raw().ol_flags & (VLAN_STRIPPED | QINQ_STRIPPED) != 0
+    }
+
     /// Makes the frame what it was on the wire: its tags in the bytes and all of it in one segment.
     #[inline]
     pub(super) fn normalize(&mut self) {

@@ -24,6 +24,7 @@
 
 #![allow(unsafe_code)]
 
+mod card;
 mod clock;
 mod device;
 mod eal;
@@ -41,8 +42,9 @@ mod size;
 mod tests;
 mod wait;
 
+pub use card::{Card, most_queues, version};
 pub use clock::Clock;
-pub use eal::{Eal, EalOptions, Memory, is_pci};
+pub use eal::{Eal, EalOptions, Memory, pci_address};
 pub use error::Error;
 pub use locked::may_lock_frames;
 pub use mbuf::Mbuf;

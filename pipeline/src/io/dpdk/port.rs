@@ -64,7 +64,7 @@ pub struct Port {
     driver: String,
     queues: usize,
     interrupts: bool,
-    device: Arc<Device>,
+    pub(super) device: Arc<Device>,
 }
 
 /// Whether a port is connected, and how fast.
@@ -115,11 +115,7 @@ impl Port {
         interrupts: bool,
         pool: &mut Mempool,
     ) -> Result<(Port, Vec<Queue>), Error> {
-        let (id, info) = find_or_make(&port.device).map_err(|advice| Error::NoPort {
-            port: port.name.clone(),
-            device: port.device.clone(),
-            advice,
-        })?;
+        let (id, info) = found(port)?;
         let can = info.max_rx_queues.min(info.max_tx_queues);
         let pairs = u16::try_from(queues).unwrap_or(u16::MAX);
         if pairs > can {
@@ -239,6 +235,12 @@ fn find(device: &str) -> Option<(u16, rte_eth_dev_info)> {
 fn driver(info: &rte_eth_dev_info) -> String {
     // SAFETY: DPDK filled it in: the driver's name is a C string as long as the driver is loaded, which is for ever.
     unsafe { CStr::from_ptr(info.driver_name) }.to_string_lossy().into_owned()
+}
+
+/// The port of a device in the rules.
+pub(super) fn found(port: &rules::Port) -> Result<(u16, rte_eth_dev_info), Error> {
+    let (name, device) = (port.name.clone(), port.device.clone());
+    find_or_make(&port.device).map_err(|advice| Error::NoPort { port: name, device, advice })
 }
 
 /// The port of a device, or what to do so that there will be one. A virtual device is made now.

@@ -78,6 +78,37 @@ impl Queues {
         frame.grow_back(len).then_some(frame)
     }
 
+    /// As [`Io::receive`]; says how many of the frames came with tags taken off by the driver, which are back in them.
+    pub fn receive_and_tell(&mut self, port: usize, into: &mut Vec<Mbuf>) -> usize {
+        let held = into.len();
+        self.burst(port, into);
+        let stripped = into[held..].iter().filter(|frame| frame.is_stripped()).count();
+        into[held..].iter_mut().for_each(Mbuf::normalize);
+        stripped
+    }
+
+    /// A burst of frames as the driver leaves them, which [`Mbuf::normalize`] has not seen yet.
+    #[inline(always)]
+    fn burst(&mut self, port: usize, into: &mut Vec<Mbuf>) {
+        let Some(queue) = self.queue(port) else { return };
+        let held = into.len();
+        let room = into.spare_capacity_mut();
+        let most = room.len().min(BURST) as u16;
+        // SAFETY: this is the only user of a running queue (see `Queue`); DPDK writes at most `most` pointers, and
+        // `Mbuf` has the layout of a pointer.
+        let count = unsafe {
+            dpdk_sys::rte_eth_rx_burst(
+                queue.device.id(),
+                queue.index,
+                room.as_mut_ptr().cast::<*mut rte_mbuf>(),
+                most,
+            )
+        };
+        // SAFETY: DPDK filled in `count` places, with mbufs that are now ours and as `Mbuf` demands: the driver takes
+        // them from the pool with a reference count of 1 and sets their lengths to what it received.
+        unsafe { into.set_len(held + usize::from(count)) };
+    }
+
     /// Pins the calling thread to a core and makes it one of DPDK's until the value is dropped, so that it has its own
     /// cache of free frames. Without it everything works, more slowly.
     ///
@@ -121,23 +152,8 @@ impl Io for Queues {
 
     #[inline]
     fn receive(&mut self, port: usize, into: &mut Vec<Mbuf>) {
-        let Some(queue) = self.queue(port) else { return };
         let held = into.len();
-        let room = into.spare_capacity_mut();
-        let most = room.len().min(BURST) as u16;
-        // SAFETY: this is the only user of a running queue (see `Queue`); DPDK writes at most `most` pointers, and
-        // `Mbuf` has the layout of a pointer.
-        let count = unsafe {
-            dpdk_sys::rte_eth_rx_burst(
-                queue.device.id(),
-                queue.index,
-                room.as_mut_ptr().cast::<*mut rte_mbuf>(),
-                most,
-            )
-        };
-        // SAFETY: DPDK filled in `count` places, with mbufs that are now ours and as `Mbuf` demands: the driver takes
-        // them from the pool with a reference count of 1 and sets their lengths to what it received.
-        unsafe { into.set_len(held + usize::from(count)) };
+        self.burst(port, into);
         for frame in &mut into[held..] {
             frame.normalize();
             frame.prefetch();

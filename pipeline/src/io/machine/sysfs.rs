@@ -49,6 +49,24 @@ impl Machine {
         Ok(inventory)
     }
 
+    /// The kernel's release, as `uname -r` says it.
+    pub fn kernel(&self) -> String {
+        text(&self.root.join("proc/sys/kernel/osrelease")).unwrap_or_default()
+    }
+
+    /// What the first processor calls itself, where it does (Arm's do not).
+    pub fn processor(&self) -> Option<String> {
+        let info = text(&self.root.join("proc/cpuinfo"))?;
+        let named = |line: &str| Some(line.strip_prefix("model name")?.split_once(':')?.1.trim().to_owned());
+        info.lines().find_map(named)
+    }
+
+    /// KiB of memory.
+    pub fn memory_kib(&self) -> Option<u64> {
+        let info = text(&self.root.join("proc/meminfo"))?;
+        info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok())
+    }
+
     /// Huge pages by their size, the smallest first.
     pub fn huge_pages(&self) -> Vec<HugePages> {
         let folder = self.root.join("sys/kernel/mm/hugepages");
@@ -69,8 +87,7 @@ impl Machine {
         if self.root.join("sys/bus/pci/drivers").join(VFIO_PCI).exists() {
             return VfioPci::Loaded;
         }
-        let release = text(&self.root.join("proc/sys/kernel/osrelease")).unwrap_or_default();
-        let modules = self.root.join("lib/modules").join(release);
+        let modules = self.root.join("lib/modules").join(self.kernel());
         let is_listed =
             |list: &str| text(&modules.join(list)).is_some_and(|list| list.contains("/vfio-pci.ko"));
         if is_listed("modules.dep") { VfioPci::Available } else { VfioPci::Missing }

@@ -374,12 +374,15 @@ fn verdict(
         if sent == 0 {
             faults.push(format!("{way}: port {from} took no frame"));
         }
-        if lost > 0 || counted > 0 {
-            faults.push(format!(
-                "{way}: {lost} lost; port {to} counts {missed} missed, {errors} errors, {no_memory} times without buffer; \
-                 port {from} {untransmitted} not transmitted"
-            ));
+        let devices = format!(
+            "{way}: {lost} lost; port {to} counts {missed} missed, {errors} errors, {no_memory} times without buffer; port {from} \
+             {untransmitted} not transmitted"
+        );
+        if lost > 0 {
+            faults.push(devices);
             uncounted |= lost > counted;
+        } else if counted > 0 {
+            check = check.saw(devices); // of frames of others, or of a driver that counts otherwise
         }
         if counts.wrong[sender] > 0 {
             let first = counts.first_wrong.as_deref().unwrap_or_default();

@@ -93,26 +93,31 @@ fn fill(run: &Run, ledger: &mut Ledger) {
     }
 }
 
+/// Where and when a frame of a flow came.
+struct Arrival {
+    queue: usize,
+    place: usize,
+}
+
 /// The frames of each flow: they came, in one queue, in the order in which they were sent.
 fn judge(check: Check, ledger: &Ledger) -> Check {
-    let mut flows: BTreeMap<(&str, &str, usize), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut flows: BTreeMap<(&str, &str, usize), Vec<Arrival>> = BTreeMap::new();
     let turn = 2 * KINDS.len() * usize::from(FLOWS);
     for (index, sent) in ledger.sent.iter().enumerate().filter(|(_, sent)| sent.arrivals > 0) {
         let flow = flows.entry((&sent.kind, sent.from.way(), index % turn)).or_default();
-        flow.push((sent.queue, sent.place));
+        flow.push(Arrival { queue: sent.queue, place: sent.place });
     }
     // what their bytes have become is said by other checks
     let mut faults = ledger.losses();
-    let mut told = |what: &str, is_bad: &dyn Fn(&[(usize, usize)]) -> bool| {
-        let bad: Vec<_> = flows.iter().filter(|(_, frames)| is_bad(frames)).map(|(flow, _)| flow).collect();
+    let mut told = |what: &str, is_bad: fn(&Arrival, &Arrival) -> bool| {
+        let has = |frames: &[Arrival]| frames.windows(2).any(|pair| is_bad(&pair[0], &pair[1]));
+        let bad: Vec<_> = flows.iter().filter(|(_, frames)| has(frames)).map(|(flow, _)| flow).collect();
         if let [(kind, way, _), ..] = &bad[..] {
             faults.push(format!("{} of {} flows {what}, such as one {way}, {kind}", bad.len(), flows.len()));
         }
     };
-    told("changed their queue", &|frames| frames.windows(2).any(|pair| pair[0].0 != pair[1].0));
-    told("came out of order", &|frames| {
-        frames.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1)
-    });
+    told("changed their queue", |one, next| one.queue != next.queue);
+    told("came out of order", |one, next| one.queue == next.queue && one.place > next.place);
     check.saw(format!("{} flows of {ROUNDS} frames", flows.len())).fails_by(
         faults,
         "flows come with gaps or out of order, which slows TCP down: if --workers 1 passes, give `workers` one core",

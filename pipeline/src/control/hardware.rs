@@ -12,6 +12,7 @@ use crate::base::time::Time;
 use crate::io::dpdk::{
     self, Clock, Eal, EalOptions, Memory, Mempool, PoolSize, Port, PortStats, Queues, Removal,
 };
+use crate::plan::Plan;
 
 /// The ports, as the control thread sees them.
 pub(super) trait Hardware: Debug {
@@ -80,8 +81,14 @@ struct Live {
     clock: Clock,
 }
 
-/// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need.
-pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers, Box<dyn Hardware>)> {
+/// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need. `first` has the plan
+/// before any worker does.
+pub(super) fn start(
+    rules: Rules,
+    spare_frames: u32,
+    seed: u64,
+    first: impl FnOnce(&Plan, Time),
+) -> anyhow::Result<(Workers, Box<dyn Hardware>)> {
     let devices: Vec<String> = rules.ports.iter().map(|port| port.device.clone()).collect();
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
@@ -115,10 +122,11 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers,
         }
     }
     let clock = Clock::new();
-    let macs = ports.iter().map(Port::mac).collect();
+    let macs: Vec<_> = ports.iter().map(Port::mac).collect();
     // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
     let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
-    let threads = Workers::start(rules, macs, move || clock.now(), queues, enter)?;
+    let plan = Plan::new(rules, None, &macs, seed)?;
+    let threads = Workers::start(plan, macs, seed, first, move || clock.now(), queues, enter)?;
     let losses = vec![Losses::default(); ports.len()];
     let ports = ports.into_iter().map(Some).collect();
     Ok((threads, Box::new(Live { ports, devices, losses, clock })))

@@ -29,6 +29,8 @@ const QUIET: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(250);
 /// From the first question to the verdict.
 const VERDICT: Duration = Duration::from_millis(500);
+/// A verdict that is later than this is none: nobody listened meanwhile, as where the whole machine was suspended.
+const LATE: Duration = Duration::from_secs(2);
 /// Last sights are known to this.
 const STEP: Duration = Duration::from_millis(250);
 /// A station is looked for once in this time.
@@ -201,6 +203,7 @@ impl Moves {
         };
         let old = At { side: sight.side, ..pending.at };
         pending.step = match pending.step {
+            Step::Asked { due, .. } if now.since(due) > LATE => Step::Waits(now),
             Step::Waits(_) if sight.heard > pending.challenged => Step::Settled, // it speaks by itself
             Step::Waits(_) => {
                 // not before its guard ends soon, so that what is found holds for the move
@@ -322,5 +325,42 @@ mod tests {
             pending.step = Step::Settled; // as after a verdict at once
         }
         assert_eq!(began, 10);
+    }
+
+    /// A bridge on which a listed station without a side is known on the first one, and the time at which it was challenged on the other.
+    fn asked() -> (crate::plan::Plan, Writer, Moves, Effects, Time) {
+        let plan = crate::plan::small(
+            "    members:\n      - { name: r, mac: \"02:cc:00:00:00:03\", ipv4: [202.7.0.30] }",
+        );
+        let (bridge, mac) = (&plan.bridges[0], Mac::from_u64(0x02cc_0000_0003));
+        let heard = Time::from_nanos(10_000_000_000);
+        let _ = bridge.roaming.learn(mac, Side::First, heard, &bridge.rules.macs, || true);
+        let time = heard.after(Duration::from_secs(60));
+        let mut moves = Moves::default();
+        let at = At { bridge: BridgeId::FIRST, side: Side::Second };
+        moves.challenged(&Challenge { time, at, mac, listed: true });
+        let (writer, mut effects) = (Writer::new(true), Effects::default());
+        let mut around = Around { bridge, neighbours: &writer, now: time, effects: &mut effects };
+        moves.tick(&mut around);
+        assert_eq!((moves.counts.asked, effects.send.len()), (1, 1));
+        (plan, writer, moves, effects, time)
+    }
+
+    #[test]
+    fn silence_while_the_machine_was_suspended_moves_nobody() {
+        let (plan, neighbours, mut moves, mut effects, time) = asked();
+        let mut tick = |now| {
+            let mut around =
+                Around { bridge: &plan.bridges[0], neighbours: &neighbours, now, effects: &mut effects };
+            moves.tick(&mut around);
+            moves.counts
+        };
+        let woke = time.after(Duration::from_secs(3600));
+        assert_eq!((tick(woke).moved, tick(woke).asked), (0, 2), "it is asked anew");
+        for ms in (250..=1500).step_by(250) {
+            tick(woke.after(Duration::from_millis(ms)));
+        }
+        let counts = tick(woke.after(Duration::from_secs(2)));
+        assert_eq!((counts.asked, counts.moved), (2, 1), "silent while it could be heard");
     }
 }

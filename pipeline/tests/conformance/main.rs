@@ -37,5 +37,6 @@ mod reserved;
 mod shares;
 mod stations;
 mod storm;
+mod suspended;
 mod tags;
 mod timeline;

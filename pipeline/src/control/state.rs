@@ -246,7 +246,9 @@ pub(super) fn snapshot(plan: &Plan, now: Time, moment: &Moment) -> Snapshot {
                 State::Quarantined { left } => (None, Some(left)),
             };
             // when, not how long ago, and nothing for who is as old as can be: that stays the same while nobody speaks
-            let heard = idle.filter(|idle| *idle < Fdb::LONGEST).map(|idle| ticks(now) - ticks_in(idle));
+            let heard = idle
+                .filter(|idle| *idle < Fdb::LONGEST)
+                .map(|idle| ticks(now).saturating_sub(ticks_in(idle)));
             let until = quarantine.map(|left| ticks(now) + ticks_in(left));
             (entry.mac.as_u64(), entry.side.index(), heard, until).hash(&mut content);
             push(

@@ -12,6 +12,7 @@ mod packets;
 mod parsers;
 mod path;
 mod socket;
+mod state;
 mod yaml;
 
 /// Runs over one input; panics where what must hold does not.
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pcapng", captures::pcapng),
     ("yaml", yaml::run),
     ("socket", socket::run),
+    ("state", state::run),
 ];
 
 /// The target of this name.

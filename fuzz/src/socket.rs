@@ -6,15 +6,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 
 use pipeline::control::Wake;
-use pipeline::control::socket::converse;
-use pipeline::control::status::Question;
+use pipeline::control::socket::{Request, converse};
 
 /// What the bridge answers here to every question.
 const ANSWER: &str = "{}";
 
 pub(crate) fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(question) = text.trim().parse::<Question>() {
+    if let Ok(question) = text.trim().parse::<Request>() {
         assert_eq!(question.to_string(), text.trim(), "a question has one name");
     }
     // what a socket holds before somebody reads it
@@ -31,8 +30,13 @@ fn conversation(sent: &[u8]) {
         while let Ok(woken) = wakes.recv() {
             match woken {
                 Wake::Ask(question, answer) => {
-                    asked.push(question);
+                    asked.push(Request::Show(question));
                     // who asked may be gone
+                    let _ = answer.send(ANSWER.to_owned());
+                }
+                // of who runs this: the bridge's own user
+                Wake::Reload(Some(answer)) => {
+                    asked.push(Request::Reload);
                     let _ = answer.send(ANSWER.to_owned());
                 }
                 other => panic!("the socket said {other:?}"),

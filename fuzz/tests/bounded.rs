@@ -128,6 +128,11 @@ fn any_line_on_the_control_socket_is_a_question_or_refused() {
 }
 
 #[test]
+fn any_state_file_is_refused_or_brings_what_the_rules_allow() {
+    bounded("state", 400);
+}
+
+#[test]
 fn every_target_has_a_corpus_of_a_size_to_commit() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut total = 0;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// A moment, in nanoseconds since an origin that is the same for the whole run. Live that is the start of the process,
-/// in a replay the captures' own epoch.
+/// A moment, in nanoseconds since an origin that is the same for the whole run. Live that is two hours before the start of the
+/// process, in a replay the captures' own epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Time(u64);
 

@@ -9,7 +9,7 @@ use rules::Rules;
 
 use super::common::{load, print};
 use crate::control::memory::Memory;
-use crate::control::socket;
+use crate::control::socket::{self, Request};
 use crate::control::status::{Config, Question};
 
 pub(super) fn check(file: &Path, against: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -32,7 +32,7 @@ fn rules_in_force(running: &Path) -> anyhow::Result<Rules> {
     let named = || running.display().to_string();
     let is_socket = std::fs::metadata(running).with_context(named)?.file_type().is_socket();
     let checked = if is_socket {
-        let config: Config = serde_json::from_str(&socket::ask(running, Question::Config)?)?;
+        let config: Config = serde_json::from_str(&socket::ask(running, Request::Show(Question::Config))?)?;
         rules::parse(&config.text, &config.file)
     } else {
         rules::load(running)

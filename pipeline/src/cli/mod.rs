@@ -3,6 +3,7 @@
 mod check;
 mod common;
 mod ports;
+mod reload;
 mod replay;
 mod run;
 mod show;
@@ -36,6 +37,10 @@ enum Command {
         /// themselves, as net_pcap does with every frame of an `infinite_rx` capture.
         #[arg(long, value_name = "N", default_value_t = 0)]
         spare_frames: u32,
+        /// Keep what is learned in this file over a restart. By default, `state` in the folder that systemd's
+        /// `StateDirectory=` gives; without one, nowhere.
+        #[arg(long, value_name = "PATH")]
+        state: Option<PathBuf>,
     },
     /// Say everything that is wrong with a rules file; exit 1 if anything is.
     Check {
@@ -66,6 +71,13 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value = "/run/sluice/sluice.sock")]
         socket: PathBuf,
     },
+    /// Have a running bridge read its rules file again, as SIGHUP does; exit 1, with every reason, where it refused. For root, and
+    /// the user that the bridge runs as.
+    Reload {
+        /// The bridge's control socket.
+        #[arg(long, value_name = "PATH", default_value = "/run/sluice/sluice.sock")]
+        socket: PathBuf,
+    },
     /// List the machine's Ethernet ports: what the bridge can use, and what is to be done for the others. Needs no privilege and
     /// starts nothing.
     Ports {
@@ -86,10 +98,11 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run { config, json, spare_frames } => run::run(&config, json, spare_frames),
+        Command::Run { config, json, spare_frames, state } => run::run(&config, json, spare_frames, state),
         Command::Check { file, against } => check::check(&file, against.as_deref()),
         Command::Replay(replay) => replay.run(),
         Command::Show { what, stages, json, socket } => show::show(what, stages, json, &socket),
+        Command::Reload { socket } => reload::reload(&socket),
         Command::Ports { json } => ports::ports(json),
         Command::Schema { markdown: true } => print(&rules::reference()),
         Command::Schema { markdown: false } => print(&format!("{:#}\n", rules::schema())),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::common::print;
-use crate::control::socket;
+use super::common::{self, print};
+use crate::control::socket::Request;
 use crate::control::status::{
     Config, Counters, Macs, MemberStatus, NeighbourUse, Neighbours, Question, StageCost, TableUse, WorkerNow,
     WorkerRates, WorkerStages, WorkerStatus,
@@ -31,12 +31,7 @@ pub(super) fn show(what: Question, stages: bool, json: bool, socket: &Path) -> a
 }
 
 fn ask(socket: &Path, what: Question) -> anyhow::Result<String> {
-    let answer = socket::ask(socket, what)?;
-    let value: serde_json::Value = serde_json::from_str(&answer)?;
-    if let Some(error) = value.get("error") {
-        bail!("the bridge says: {error}");
-    }
-    Ok(answer)
+    common::ask(socket, Request::Show(what))
 }
 
 /// Between two looks at a bridge.
@@ -78,7 +73,7 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     match what {
         Question::Counters => {
-            let Counters { report, devices, silent_workers, log_lines_lost, moves } =
+            let Counters { report, devices, silent_workers, log_lines_lost, state_save_failures, moves } =
                 serde_json::from_str(answer)?;
             write!(text, "{report}")?;
             for (bridge, moves) in moves {
@@ -92,6 +87,9 @@ fn text(what: Question, answer: &str) -> anyhow::Result<String> {
             }
             if log_lines_lost > 0 {
                 writeln!(text, "{log_lines_lost} lines of the log are lost: nobody read it")?;
+            }
+            if state_save_failures > 0 {
+                writeln!(text, "the state was not saved {state_save_failures} times: see the log")?;
             }
         }
         Question::Macs => {

@@ -10,6 +10,7 @@ use tracing::info;
 use super::workers::Workers;
 use crate::base::time::Time;
 use crate::io::dpdk::{self, Clock, Eal, EalOptions, Mempool, PoolSize, Port, Queues};
+use crate::plan::Plan;
 
 /// The ports, as the control thread sees them.
 pub(super) trait Hardware: Debug {
@@ -53,8 +54,14 @@ struct Live {
     clock: Clock,
 }
 
-/// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need.
-pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers, Box<dyn Hardware>)> {
+/// Starts DPDK, the ports and a worker on each core, as the rules say, with so many frames more than they need. `first` has the plan
+/// before any worker does.
+pub(super) fn start(
+    rules: Rules,
+    spare_frames: u32,
+    seed: u64,
+    first: impl FnOnce(&Plan, Time),
+) -> anyhow::Result<(Workers, Box<dyn Hardware>)> {
     let devices: Vec<String> = rules.ports.iter().map(|port| port.device.clone()).collect();
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
@@ -69,10 +76,11 @@ pub(super) fn start(rules: Rules, spare_frames: u32) -> anyhow::Result<(Workers,
         info!(port = port.name(), device = rules.device, mac = %port.mac(), mtu = rules.mtu, queues = workers, "port is up");
     }
     let clock = Clock::new();
-    let macs = ports.iter().map(Port::mac).collect();
+    let macs: Vec<_> = ports.iter().map(Port::mac).collect();
     // on the worker's own thread: pins it to its core and makes it one of DPDK's for as long as it runs
     let enter = |queues: &Queues, core| queues.register_thread(core).context("workers");
-    let threads = Workers::start(rules, macs, move || clock.now(), queues, enter)?;
+    let plan = Plan::new(rules, None, &macs, seed)?;
+    let threads = Workers::start(plan, macs, seed, first, move || clock.now(), queues, enter)?;
     Ok((threads, Box::new(Live { ports, devices, clock })))
 }
 

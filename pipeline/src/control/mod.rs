@@ -13,17 +13,20 @@ pub mod memory;
 mod moves;
 mod nonces;
 pub mod plane;
-mod reload;
+pub mod reload;
 pub mod replay;
 mod running;
+mod saver;
+mod service;
 mod signals;
 pub mod socket;
+mod starved;
+pub mod state;
 pub mod status;
 mod wake;
-mod watchdog;
 mod workers;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -38,17 +41,23 @@ use effects::Effects;
 use log::LinesLost;
 use plane::ControlPlane;
 use running::Running;
+use saver::Saver;
+use service::{Service, Traffic};
+use starved::Starved;
 pub use wake::Wake;
-use watchdog::Watchdog;
 
 /// How often the control thread looks around when nothing wakes it.
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks that one sweep of a MAC table takes.
 const SWEEP_TICKS: usize = 10;
-/// Ticks between two looks at the links.
-const LINK_TICKS: u64 = 10;
+/// Ticks between two looks at the ports.
+const PORT_TICKS: u64 = 10;
+/// A start may take so long: DPDK clears its memory, and devices come up one after the other.
+const LONGEST_START: Duration = Duration::from_secs(120);
+/// And an end: a disk or a worker that does not answer.
+const LONGEST_END: Duration = Duration::from_secs(30);
 
-/// Runs the bridge of a file's rules until a signal ends it; the final books.
+/// Runs the bridge of a file's rules until a signal ends it; the final books. What is learned is kept in `state`.
 ///
 /// # Errors
 /// A socket, port or worker that does not start, or a worker that ends: in words for an operator.
@@ -57,17 +66,27 @@ pub fn run(
     checked: Checked,
     spare_frames: u32,
     lines_lost: LinesLost,
+    state: Option<PathBuf>,
 ) -> anyhow::Result<Report> {
     let (wake, wakes) = mpsc::channel();
     // before anything else: a signal during the start is then obeyed after it, and a second process that finds the socket
     // taken has not forwarded a single frame beside the bridge that has it
     signals::watch(wake.clone()).context("watching for signals")?;
     let _socket = socket::listen(&checked.rules.control, wake)?;
-    let (workers, hardware) = hardware::start(checked.rules, spare_frames)?;
-    let plane = ControlPlane::new(workers.seed(), true);
+    service::busy("starting DPDK, the ports and the workers", LONGEST_START);
+    let seed = workers::secret();
+    let mut plane = ControlPlane::new(seed, true);
+    // before the first frame: what is known floods nothing, and nothing is learned twice
+    let first = |plan: &Plan, now| {
+        if let Some(state) = &state {
+            saver::restore(state, plan, &mut plane, now);
+        }
+    };
+    let (workers, hardware) = hardware::start(checked.rules, spare_frames, seed, first)?;
+    let saver = state.map(Saver::new).transpose().context("starting a thread")?;
     let started = Instant::now();
     let file = file.to_owned();
-    let running = Running { file, text: checked.text, workers, hardware, plane, started, lines_lost };
+    let running = Running { file, text: checked.text, workers, hardware, plane, started, lines_lost, saver };
     Control::new(running).run(&wakes)
 }
 
@@ -78,7 +97,8 @@ struct Control {
     alarms: Alarms,
     effects: Effects,
     links: Vec<Option<bool>>,
-    watchdog: Watchdog,
+    starved: Starved,
+    service: Service,
 }
 
 impl Control {
@@ -89,15 +109,17 @@ impl Control {
             alarms: Alarms::default(),
             effects: Effects::default(),
             links: Vec::new(),
-            watchdog: Watchdog::from_environment(),
+            starved: Starved::default(),
+            service: Service::from_environment(),
         }
     }
 
     /// Runs until a signal ends it; the final books.
     fn run(mut self, wakes: &Receiver<Wake>) -> anyhow::Result<Report> {
+        // each is heard once: its loop runs
+        self.running.workers.books();
+        service::ready();
         let rules = &self.running.workers.plan().rules;
-        // an error is no news: not started by systemd
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
         info!(
             generation = self.running.workers.plan().generation,
             bridges = rules.bridges.len(),
@@ -106,9 +128,15 @@ impl Control {
             "running"
         );
         let ended = self.serve(wakes);
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
-        ended?;
+        service::stopping();
+        service::busy("ending: saving the state, sending what the queues hold", LONGEST_END);
         let plan = self.running.workers.plan().clone();
+        if let Some(saver) = self.running.saver.take() {
+            self.take_in(&plan);
+            // while frames still pass
+            saver.finish(&plan, || self.running.hardware.now());
+        }
+        ended?;
         let books = self.running.workers.stop()?;
         self.running.hardware.drain();
         Ok(Report::new(&plan, &books, &[]))
@@ -123,7 +151,14 @@ impl Control {
                     info!(signal, "stopping");
                     return Ok(());
                 }
-                Some(Wake::Reload) => reload::reload(&mut self.running),
+                Some(Wake::Reload(answer)) => {
+                    service::reloading();
+                    let outcome = reload::reload(&mut self.running);
+                    service::ready();
+                    if let Some(answer) = answer {
+                        let _ = answer.send(serde_json::to_string(&outcome)?);
+                    }
+                }
                 Some(Wake::Ask(question, answer)) => {
                     // who asked may be gone
                     let _ = answer.send(status::answer(&mut self.running, question)?);
@@ -140,12 +175,12 @@ impl Control {
     fn tick(&mut self, ticks: u64) -> anyhow::Result<()> {
         self.running.workers.check()?;
         self.running.workers.listen();
-        self.watchdog.tick(self.running.workers.silent());
+        if self.service.tick(self.running.workers.silent()) {
+            self.tell_status();
+        }
         let plan = self.running.workers.plan().clone();
         let now = self.running.hardware.now();
-        for message in self.running.workers.messages() {
-            self.running.plane.take_in(&plan, &message, &mut self.effects);
-        }
+        self.take_in(&plan);
         self.running.plane.sweep(&plan, now, SWEEP_TICKS, &mut self.effects);
         // while nobody can send, nothing is looked for: a look that nobody saw would find no duplicate
         if self.running.workers.can_send() {
@@ -154,10 +189,38 @@ impl Control {
         self.running.workers.send(std::mem::take(&mut self.effects.send));
         self.effects.tell.drain(..).for_each(|event| self.alarms.tell(&plan, &event));
         self.alarms.flush(now);
-        if ticks.is_multiple_of(LINK_TICKS) {
+        if ticks.is_multiple_of(PORT_TICKS) {
             self.look_at_links(&plan);
+            let lost = self.running.hardware.losses();
+            self.starved
+                .look(plan.rules.ports.iter().zip(&lost).map(|(port, lost)| (&*port.name, lost.no_buffer)));
+        }
+        if let Some(saver) = &mut self.running.saver {
+            saver.tick(&plan, now);
         }
         Ok(())
+    }
+
+    fn take_in(&mut self, plan: &Plan) {
+        for message in self.running.workers.messages() {
+            self.running.plane.take_in(plan, &message, &mut self.effects);
+        }
+    }
+
+    fn tell_status(&mut self) {
+        let mut traffic = Traffic::default();
+        for worker in self.running.workers.books() {
+            for port in &worker.books.ports {
+                traffic.received += port.received;
+                traffic.transmitted += port.transmitted;
+                traffic.dropped += port.dropped.iter().sum::<u64>();
+            }
+            traffic.dropped += worker.books.sides.iter().flatten().flat_map(|side| side.dropped).sum::<u64>();
+        }
+        let plan = self.running.workers.plan();
+        let ports = plan.rules.ports.iter().map(|port| &*port.name);
+        let links = ports.zip(self.links.iter().map(|link| *link == Some(true)));
+        self.service.tell(plan.generation, links, traffic);
     }
 
     fn look_at_links(&mut self, plan: &Plan) {
@@ -205,11 +268,11 @@ mod tests {
     fn a_tick_that_is_due_comes_before_all_questions_that_wait() {
         let (wake, wakes) = mpsc::channel();
         for _ in 0..3 {
-            wake.send(Wake::Reload).unwrap();
+            wake.send(Wake::Reload(None)).unwrap();
         }
         let later = Instant::now() + Duration::from_secs(3600);
-        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload))));
+        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload(None)))));
         assert!(matches!(next(&wakes, Instant::now()), Ok(None)));
-        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload))));
+        assert!(matches!(next(&wakes, later), Ok(Some(Wake::Reload(None)))));
     }
 }

@@ -130,12 +130,7 @@ impl ControlPlane {
             ControlMsg::Event(event) => effects.event(*event),
             ControlMsg::Snooped(conflict, id, binding) => {
                 let bridge = plan.bridge(*id);
-                let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
-                let writer = &mut self.bridges[id.index()].neighbours;
-                // a member's address; and one by which a member that may move can be asked
-                let moves = bridge.static_fdb.get(binding.mac) == Some(StaticEntry::Roaming);
-                let listed = moves || bridge.owners.get(binding.address).is_some();
-                let owner = match writer.learn(table, rules, binding, listed) {
+                let owner = match self.learn(bridge, *id, binding) {
                     Change::Conflict(owner) => {
                         effects.event(*conflict);
                         owner
@@ -161,6 +156,20 @@ impl ControlPlane {
                 self.bridges[id.index()].moves.challenged(challenge);
             }
         }
+    }
+
+    fn learn(&mut self, bridge: &BridgePlan, id: BridgeId, binding: &Binding) -> Change {
+        let (table, rules) = (&bridge.tables.neighbours, &bridge.rules.neighbours);
+        // a member's address; and one by which a member that may move can be asked
+        let moves = bridge.static_fdb.get(binding.mac) == Some(StaticEntry::Roaming);
+        let listed = moves || bridge.owners.get(binding.address).is_some();
+        self.bridges[id.index()].neighbours.learn(table, rules, binding, listed)
+    }
+
+    /// Takes in whose an address was when the bridge last ran. False where there is no room; nothing is known of it yet.
+    pub fn restore(&mut self, plan: &Plan, id: BridgeId, known: &Binding) -> bool {
+        self.follow(plan);
+        self.learn(plan.bridge(id), id, known) == Change::None
     }
 
     fn anycast(

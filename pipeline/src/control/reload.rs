@@ -2,37 +2,61 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use super::running::Running;
 
+/// What became of a reload. Its JSON is a stable interface: fields are added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// The file's rules are in force.
+    Reloaded(Reloaded),
+    /// Nothing has changed.
+    Refused {
+        /// Of the rules that stay in force.
+        generation: u64,
+        /// All reasons: with file, line and column where the file is wrong.
+        refused: Vec<String>,
+    },
+}
+
+/// A reload that took place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Of the rules that are in force now.
+    pub generation: u64,
+    /// Differences to those before.
+    pub changes: usize,
+    /// Frames that the devices lost meanwhile.
+    pub frames_lost: u64,
+    /// Microseconds until every worker went by them.
+    pub swap_us: u64,
+}
+
 /// Puts the file's rules in force, or says why not and goes on as before.
-pub(super) fn reload(running: &mut Running) {
-    running.reload();
+pub(super) fn reload(running: &mut Running) -> Outcome {
+    match running.reload() {
+        Ok(reloaded) => Outcome::Reloaded(reloaded),
+        Err(refused) => {
+            let generation = running.workers.plan().generation;
+            for what in &refused {
+                error!(generation, "not reloaded, the rules stay as they were: {what}");
+            }
+            Outcome::Refused { generation, refused }
+        }
+    }
 }
 
 impl Running {
-    fn reload(&mut self) {
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Reloading]);
-        self.try_reload();
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
-    }
-
-    fn try_reload(&mut self) {
+    fn reload(&mut self) -> Result<Reloaded, Vec<String>> {
         let began = Instant::now();
-        let generation = self.workers.plan().generation;
-        let refused = |what: &str| error!(generation, "not reloaded, the rules stay as they were: {what}");
-        let checked = match rules::load(&self.file) {
-            Ok(checked) => checked,
-            Err(errors) => {
-                errors.0.iter().for_each(|what| refused(&what.to_string()));
-                return;
-            }
-        };
+        let checked = rules::load(&self.file)
+            .map_err(|errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let fixed = rules::against(&self.workers.plan().rules, &checked.rules);
         if !fixed.is_empty() {
-            fixed.iter().for_each(|what| refused(what));
-            return;
+            return Err(fixed);
         }
         for warning in &checked.warnings {
             warn!("{warning}");
@@ -43,31 +67,27 @@ impl Running {
         let changes = rules::changes(&self.workers.plan().rules, &checked.rules);
         let lost = |control: &Running| control.hardware.losses().iter().map(|port| port.total()).sum::<u64>();
         let lost_before = lost(self);
-        let plan = match self.workers.prepare(checked.rules) {
-            Ok(plan) => plan,
-            Err(error) => {
-                refused(&error.to_string());
-                return;
-            }
-        };
+        let plan = self.workers.prepare(checked.rules).map_err(|error| vec![error.to_string()])?;
         let swap = Instant::now();
-        if let Err(silent) = self.workers.swap_plan(plan, self.hardware.now()) {
-            refused(&silent.to_string());
-            return;
-        }
-        let swapped = swap.elapsed();
-        let frames_lost = lost(self).saturating_sub(lost_before);
+        self.workers.swap_plan(plan, self.hardware.now()).map_err(|silent| vec![silent.to_string()])?;
+        let reloaded = Reloaded {
+            generation: self.workers.plan().generation,
+            changes: changes.len(),
+            swap_us: swap.elapsed().as_micros() as u64,
+            frames_lost: lost(self).saturating_sub(lost_before),
+        };
         self.text = checked.text;
         for change in &changes {
             info!("changed: {change}");
         }
         info!(
-            generation = self.workers.plan().generation,
-            changes = changes.len(),
-            frames_lost,
-            swap_us = swapped.as_micros() as u64,
+            generation = reloaded.generation,
+            changes = reloaded.changes,
+            frames_lost = reloaded.frames_lost,
+            swap_us = reloaded.swap_us,
             total_us = began.elapsed().as_micros() as u64,
             "reloaded"
         );
+        Ok(reloaded)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::hardware::Hardware;
 use super::log::LinesLost;
 use super::plane::ControlPlane;
+use super::saver::Saver;
 use super::workers::Workers;
 
 /// The running bridge, as the control thread sees it.
@@ -25,4 +26,6 @@ pub(super) struct Running {
     pub(super) started: Instant,
     /// Of the log.
     pub(super) lines_lost: LinesLost,
+    /// Keeps what is learned over a restart, where a file is named for it.
+    pub(super) saver: Option<Saver>,
 }

@@ -14,7 +14,7 @@ pub(super) fn watch(wake: Sender<Wake>) -> io::Result<()> {
     let forward = move || {
         for signal in signals.forever() {
             let what = match signal {
-                SIGHUP => Wake::Reload,
+                SIGHUP => Wake::Reload(None),
                 SIGINT => Wake::Stop("SIGINT"),
                 _ => Wake::Stop("SIGTERM"),
             };

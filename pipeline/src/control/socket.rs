@@ -1,10 +1,11 @@
-//! The control socket: a question a line in, its answer as JSON out, the connection closed. Only root and one group may
-//! open it.
+//! The control socket: a request a line in, its answer as JSON out, the connection closed. Only root and one group may
+//! open it, and of these the group may only ask.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use anyhow::{Context, bail};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Group;
 use rules::Control;
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::geteuid;
 
 use super::status::Question;
 use super::wake::Wake;
@@ -22,6 +25,32 @@ const LONGEST_QUESTION: usize = 256;
 /// Conversations at a time, a thread for each. Those who come when all are held wait in the listener's queue, and no longer
 /// than one conversation may last.
 const CONVERSATIONS: usize = 8;
+
+/// What a client may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Tell something.
+    Show(Question),
+    /// Put the rules file in force, as SIGHUP does.
+    Reload,
+}
+
+impl FromStr for Request {
+    type Err = strum::ParseError;
+
+    fn from_str(line: &str) -> Result<Request, strum::ParseError> {
+        if line == "reload" { Ok(Request::Reload) } else { line.parse().map(Request::Show) }
+    }
+}
+
+impl std::fmt::Display for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Request::Show(question) => question.fmt(f),
+            Request::Reload => f.write_str("reload"),
+        }
+    }
+}
 
 /// How long a conversation may last, counted from its beginning: whoever brings or takes a byte now and then gains nothing.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +68,17 @@ const LIMITS: Limits = Limits {
     answer: Duration::from_secs(10),
     whole: Duration::from_secs(15),
 };
+
+impl Limits {
+    /// Reading a very large file of rules takes seconds, and somebody else's reload may be before it.
+    fn of(self, request: Request) -> Limits {
+        let longer = match request {
+            Request::Show(_) => Duration::ZERO,
+            Request::Reload => Duration::from_secs(50),
+        };
+        Limits { answer: self.answer + longer, whole: self.whole + longer, ..self }
+    }
+}
 
 /// The socket's file, removed when this is dropped.
 #[derive(Debug)]
@@ -125,11 +165,20 @@ pub fn converse(stream: UnixStream, wake: &Sender<Wake>) -> io::Result<()> {
 fn converse_within(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) -> io::Result<()> {
     let began = Instant::now();
     let line = read_line(&mut stream, began + limits.question)?;
-    let answer = match line.trim().parse::<Question>() {
+    let mut limits = limits;
+    let answer = match line.trim().parse::<Request>() {
+        Ok(Request::Reload) if !may_change(&stream) => format!(
+            r#"{{"error":"only root and the user that the bridge runs as (uid {}) may reload: others may ask, and change nothing"}}"#,
+            geteuid().as_raw()
+        ),
         // a line of that length may have been cut: its front is not the question
-        Ok(question) if line.len() < LONGEST_QUESTION => {
+        Ok(request) if line.len() < LONGEST_QUESTION => {
+            limits = limits.of(request);
             let (answer, answered) = mpsc::channel();
-            let _ = wake.send(Wake::Ask(question, answer));
+            let _ = wake.send(match request {
+                Request::Show(question) => Wake::Ask(question, answer),
+                Request::Reload => Wake::Reload(Some(answer)),
+            });
             match answered.recv_timeout(limits.answer.saturating_sub(began.elapsed())) {
                 Ok(answer) => answer,
                 Err(RecvTimeoutError::Timeout) => r#"{"error":"the bridge is busy: ask again"}"#.to_owned(),
@@ -139,6 +188,16 @@ fn converse_within(mut stream: UnixStream, wake: &Sender<Wake>, limits: Limits) 
         _ => r#"{"error":"no such question"}"#.to_owned(),
     };
     write_all(&mut stream, answer.as_bytes(), began + limits.whole)
+}
+
+/// Root, or the user that the bridge runs as, who could also send it a signal; by what the kernel says of the client (SO_PEERCRED,
+/// unix(7)).
+fn may_change(stream: &UnixStream) -> bool {
+    socket_peercred(stream).is_ok_and(|client| is_owner(client.uid.as_raw(), geteuid().as_raw()))
+}
+
+const fn is_owner(client: u32, bridge: u32) -> bool {
+    client == 0 || client == bridge
 }
 
 /// What is left until a moment; an error once it has come.
@@ -183,12 +242,12 @@ fn write_all(stream: &mut UnixStream, mut bytes: &[u8], until: Instant) -> io::R
 ///
 /// # Errors
 /// Where nobody answers at `path`, or the caller may not open it: said in words for an operator.
-pub fn ask(path: &Path, question: Question) -> anyhow::Result<String> {
+pub fn ask(path: &Path, request: Request) -> anyhow::Result<String> {
     let connect = || format!("{}: is the bridge running, and may you open its socket?", path.display());
     let mut stream = UnixStream::connect(path).with_context(connect)?;
     let talk = |stream: &mut UnixStream| -> std::io::Result<String> {
-        stream.set_read_timeout(Some(LIMITS.whole))?;
-        writeln!(stream, "{question}")?;
+        stream.set_read_timeout(Some(LIMITS.of(request).whole))?;
+        writeln!(stream, "{request}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -226,7 +285,7 @@ mod tests {
     }
 
     fn answer(path: &Path) -> usize {
-        ask(path, Question::Counters).unwrap().len()
+        ask(path, Request::Show(Question::Counters)).unwrap().len()
     }
 
     /// Until the other end has closed.
@@ -269,6 +328,14 @@ mod tests {
         thread::sleep(2 * SHORT.whole);
         assert!(drained(stream) < LARGE);
         assert_eq!(answer(&path), LARGE);
+    }
+
+    #[test]
+    fn only_root_and_the_bridges_own_user_may_change_anything() {
+        assert!(is_owner(0, 0) && is_owner(0, 998) && is_owner(998, 998));
+        assert!(!is_owner(1000, 998) && !is_owner(1000, 0) && !is_owner(998, 0));
+        // who runs this test talks to itself
+        assert!(may_change(&UnixStream::pair().unwrap().0));
     }
 
     #[test]

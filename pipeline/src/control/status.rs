@@ -11,6 +11,7 @@ use strum::{Display, EnumString};
 use super::hardware::Losses;
 pub use super::moves::MoveCounts;
 use super::running::Running;
+use super::saver::Saver;
 use super::workers::WorkerBooks;
 use crate::base::At;
 use crate::base::reason::Stage;
@@ -62,6 +63,9 @@ pub struct Counters {
     /// Lines of the log that found no room, as nobody read it.
     #[serde(default)]
     pub log_lines_lost: u64,
+    /// The state was not saved so often: see the log.
+    #[serde(default)]
+    pub state_save_failures: u64,
     /// By the bridge's name: stations that spoke on another side than their own.
     #[serde(default)]
     pub moves: IndexMap<String, MoveCounts>,
@@ -353,6 +357,7 @@ impl Running {
             report: Report::new(plan, &books, &[]),
             silent_workers: self.workers.silent(),
             log_lines_lost: self.lines_lost.count(),
+            state_save_failures: self.saver.as_ref().map_or(0, Saver::failures),
             moves: plan
                 .bridges
                 .iter()

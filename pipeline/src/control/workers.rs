@@ -78,6 +78,12 @@ pub(super) struct Workers {
     port_macs: Vec<Mac>,
     seed: u64,
     patience: Duration,
+    listened: Instant,
+}
+
+/// The key of everything that must not be guessed.
+pub(super) fn secret() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
 }
 
 /// Puts a large table into huge pages, before anybody uses it.
@@ -87,20 +93,22 @@ fn spread_out(bridge: &BridgePlan) {
 }
 
 impl Workers {
-    /// Starts a worker on each core of the rules, each with its ports. `enter` runs first on the worker's own thread, and
-    /// what it gives is kept as long as the worker runs.
+    /// Starts a worker on each core of the plan, each with its ports. `first` has the plan before any worker does. `enter` runs
+    /// first on the worker's own thread, and what it gives is kept as long as the worker runs.
     pub(super) fn start<I: Io + Send + 'static, Guard>(
-        rules: Rules,
+        plan: Plan,
         port_macs: Vec<Mac>,
+        seed: u64,
+        first: impl FnOnce(&Plan, Time),
         clock: impl Fn() -> Time + Clone + Send + 'static,
         ios: Vec<I>,
         enter: impl Fn(&I, u16) -> anyhow::Result<Guard> + Clone + Send + 'static,
     ) -> anyhow::Result<Workers> {
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        let cores = rules.workers.clone();
-        let plan = Arc::new(Plan::new(rules, None, &port_macs, seed)?);
+        let cores = plan.rules.workers.clone();
         plan.bridges.iter().for_each(spread_out);
         plan.bridges.iter().for_each(keep_silent);
+        first(&plan, clock());
+        let plan = Arc::new(plan);
         let workers = cores.len();
         let mut handles = Vec::with_capacity(workers);
         for (core, io) in cores.into_iter().zip(ios) {
@@ -143,7 +151,7 @@ impl Workers {
                 books: Books::default(),
             });
         }
-        Ok(Workers { handles, plan, port_macs, seed, patience: PATIENCE })
+        Ok(Workers { handles, plan, port_macs, seed, patience: PATIENCE, listened: Instant::now() })
     }
 
     /// The rules in force.
@@ -161,6 +169,12 @@ impl Workers {
 
     /// Hears who is there, and asks anew: to be called now and then. Waits for nobody.
     pub(super) fn listen(&mut self) {
+        // whoever did not listen for so long did not run itself, and nor did they: a suspended machine. Their time begins anew.
+        let late = self.listened.elapsed() >= self.patience;
+        self.listened = Instant::now();
+        for handle in self.handles.iter_mut().filter(|_| late) {
+            handle.since = self.listened;
+        }
         for handle in &mut self.handles {
             while handle.take().is_some() {}
             if handle.open == 0 {
@@ -195,11 +209,6 @@ impl Workers {
         if let Some(handle) = responding.filter(|_| !frames.is_empty()) {
             handle.order(Order::Send(frames));
         }
-    }
-
-    /// The key of everything that must not be guessed.
-    pub(super) fn seed(&self) -> u64 {
-        self.seed
     }
 
     /// The books of each worker, each counted between two bursts.
@@ -446,7 +455,8 @@ bridges:
         let ios = vec![ports(&Hold::new()), ports(&hold)];
         let began = Instant::now();
         let clock = move || Time::from_nanos(began.elapsed().as_nanos() as u64);
-        let mut workers = Workers::start(rules(), Vec::new(), clock, ios, |_, _| Ok(())).unwrap();
+        let plan = Plan::new(rules(), None, &[], 0).unwrap();
+        let mut workers = Workers::start(plan, Vec::new(), 0, |_, _| {}, clock, ios, |_, _| Ok(())).unwrap();
         wait(|| received(&mut workers) == [(1, 1, false), (2, 1, false)]);
         workers.patience = Duration::from_millis(200);
         (workers, hold)
@@ -506,6 +516,24 @@ bridges:
             workers.silent() == [2]
         });
         workers.send(Vec::new());
+        hold.release();
+        workers.stop().unwrap();
+    }
+
+    #[test]
+    fn after_a_gap_in_which_nobody_ran_nobody_counts_as_silent() {
+        let (mut workers, hold) = workers();
+        hold.hold();
+        workers.listen(); // the worker that is held has a question before it
+        let gap = 10 * workers.patience;
+        workers.listened -= gap;
+        workers.handles.iter_mut().for_each(|handle| handle.since -= gap);
+        workers.listen();
+        assert!(workers.silent().is_empty());
+        wait(|| {
+            workers.listen();
+            workers.silent() == [2]
+        });
         hold.release();
         workers.stop().unwrap();
     }

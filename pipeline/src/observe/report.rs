@@ -86,7 +86,7 @@ pub struct PortReport {
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventReport {
-    /// Nanoseconds: since 1970 in a replay, since the start in a running bridge.
+    /// Nanoseconds: since 1970 in a replay, on a clock of its own in a running bridge.
     pub time_ns: u64,
     /// Its name.
     pub event: String,

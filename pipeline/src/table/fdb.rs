@@ -34,7 +34,7 @@ use super::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::base::time::Time;
 
 /// How exactly an address's last sight is known: at the default `move_guard` the step that docs/decisions/0003 explains.
-const TICK: Duration = Duration::from_millis(250);
+pub const TICK: Duration = Duration::from_millis(250);
 
 /// Stamps are modulo this, in ticks.
 const STAMPS: u64 = 1 << 14;
@@ -641,6 +641,30 @@ impl Fdb {
         if !self.sets[set].swap(way, Word::FREE, word) {
             self.release(word.side());
         }
+    }
+
+    /// Takes in what was known of an address when the bridge last ran, to be called before any worker runs. False where there is no
+    /// room, the address is no station's, or it is there already. How often it has moved is forgotten.
+    pub fn restore(&self, mac: Mac, side: Side, state: State, now: Time, rules: &Macs) -> bool {
+        let tick = self.tick(now, rules);
+        let vacancy = if self.find(mac).is_none() { self.vacancy(mac, side, now, rules) } else { None };
+        let Some(slot) = vacancy.filter(|_| self.reserve(side)) else { return false };
+        let word = match state {
+            // rather older than younger; a stamp that lies before the clock's origin is read right too
+            State::Heard { idle } => {
+                let ticks = nanos(idle.min(Fdb::LONGEST)).div_ceil(nanos(TICK));
+                Word::heard(mac, side, tick.wrapping_sub(ticks))
+            }
+            State::Quarantined { left } => {
+                self.history(slot).hold(now, left);
+                Word::heard(mac, side, tick).quarantined()
+            }
+        };
+        let mine = self.sets[slot.set].swap(slot.way, Word::FREE, word);
+        if !mine {
+            self.release(side);
+        }
+        mine
     }
 
     /// The table as a burst of frames sees it.

@@ -11,6 +11,9 @@ use crate::base::time::Time;
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(Source);
 
+/// Two hours, in nanoseconds.
+const START: u64 = 7_200_000_000_000;
+
 #[derive(Debug, Clone, Copy)]
 enum Source {
     /// `nanos_q32` is nanoseconds a tick, in units of 2^-32.
@@ -24,15 +27,21 @@ enum Source {
 }
 
 impl Clock {
-    /// A clock that shows 0 now. Before [`Eal::init`](super::Eal::init), which measures the counter's rate, it is the
-    /// system's.
+    /// What a clock shows when it is made: late enough for what the bridge remembers of before its start (an address's last sight) to
+    /// have a time too.
+    pub const START: Time = Time::from_nanos(START);
+
+    /// A clock that shows [`Clock::START`] now. Before [`Eal::init`](super::Eal::init), which measures the counter's rate, it is
+    /// the system's.
     pub fn new() -> Clock {
         // SAFETY: both only read what the EAL found out at its start.
         let hz = unsafe { dpdk_sys::rte_get_tsc_hz() };
         if hz == 0 || !has_invariant_tsc() {
             return Clock(Source::System { origin: Instant::now() });
         }
-        Clock(Source::Tsc { origin: ticks(), nanos_q32: reciprocal_q32(hz) })
+        let before = (u128::from(START) * u128::from(hz) / 1_000_000_000) as u64;
+        // the counter may have started later than that: both subtractions wrap
+        Clock(Source::Tsc { origin: ticks().wrapping_sub(before), nanos_q32: reciprocal_q32(hz) })
     }
 
     /// Ticks of the time-stamp counter in a second, to a few; `None` where this clock does not read it.
@@ -47,8 +56,8 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Time {
         Time::from_nanos(match self.0 {
-            Source::Tsc { origin, nanos_q32 } => nanos(ticks().saturating_sub(origin), nanos_q32),
-            Source::System { origin } => origin.elapsed().as_nanos() as u64,
+            Source::Tsc { origin, nanos_q32 } => nanos(ticks().wrapping_sub(origin), nanos_q32),
+            Source::System { origin } => START + origin.elapsed().as_nanos() as u64,
         })
     }
 }
@@ -113,6 +122,12 @@ mod tests {
         let (hz, seconds) = (5_000_000_000, 30 * 366 * 86_400);
         let years = nanos(hz * seconds, reciprocal_q32(hz)) / 1_000_000_000;
         assert!(years.abs_diff(seconds) <= 10, "{years} s");
+    }
+
+    #[test]
+    fn a_clock_begins_at_its_start() {
+        let late = Clock::new().now().since(Clock::START);
+        assert!(late < std::time::Duration::from_secs(60), "{late:?}");
     }
 
     #[test]

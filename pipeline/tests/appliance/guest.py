@@ -36,7 +36,9 @@ class Guest:
 
     def power_on(self):
         """When, by this machine's clock."""
-        arguments = ["qemu-system-x86_64", *MACHINE.split(), "-kernel", self.image / "vmlinuz", "-initrd", self.image / "initrd"]
+        # it does not outlive the tests, however they end
+        arguments = ["setpriv", "--pdeathsig", "kill", "qemu-system-x86_64", *MACHINE.split()]
+        arguments += ["-kernel", self.image / "vmlinuz", "-initrd", self.image / "initrd"]
         arguments += ["-append", KERNEL, "-serial", f"file:{self.console}", "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
         arguments += ["-drive", f"file={self.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
         arguments += ["-chardev", f"socket,id=control,path={self.folder}/control,server=on,wait=off"]
@@ -125,7 +127,7 @@ class Guest:
     def run(self, command, patience=PATIENCE):
         """What a command says; it must succeed."""
         status, said = self.attempt(command, patience)
-        assert status == 0, f"{command}: exit {status}\n{said}\n{self}"
+        assert status == 0, f"{command}: exit {status}\n{said}\n{self.journal('-b -n 40')}\n{self}"
         return said
 
     def write(self, path, text):

@@ -242,7 +242,7 @@ mod top {
             "workers[2]: found \"one\" (expected a whole number, 0 to 1023)",
         ];
         workers_that_are_no_list: "ports:\n" => "workers: §1\nports:\n", ["workers: found 1 (expected a list, [] if there is none)"];
-        an_idle_that_is_none: "ports:\n" => "idle: §spin\nports:\n", ["idle: found \"spin\" (expected poll or pause or sleep)"];
+        an_idle_that_is_none: "ports:\n" => "idle: §spin\nports:\n", ["idle: found \"spin\" (expected poll or pause or sleep or interrupt)"];
         a_relative_socket: "ports:\n" => "control: { socket: §sluice.sock }\nports:\n",
             ["control.socket: found \"sluice.sock\" (expected the absolute path of a socket, at most 107 bytes)"];
         a_group_that_is_none: "ports:\n" => "control: { group: §a b }\nports:\n",
@@ -773,7 +773,7 @@ bridges:
             "ports.trunk0.device: found 7 (expected a PCI address such as 0000:03:00.0, or a DPDK virtual device such as net_tap0,iface=swA)",
             "ports.trunk1: found a list (expected a mapping)",
             "workers[1]: core 1 is listed twice (expected each core once)",
-            "idle: found \"fast\" (expected poll or pause or sleep)",
+            "idle: found \"fast\" (expected poll or pause or sleep or interrupt)",
             "bridges.wix.sides.mud.port: there is no port trunk (did you mean trunk0?)",
             "bridges.wix.sides.mud.vlan: 5000 is out of range (expected 1 to 4094)",
             "bridges.wix.sides.mud.mtu: 100 is out of range (expected 1280 to 9216)",

@@ -83,7 +83,7 @@ def test_learned_addresses_and_counters_survive(lab):
 
 def test_a_file_without_changes_is_a_generation_too(bench):
     bench.sluice.reload(bench.rules)
-    assert "reloaded generation=2 changes=0 frames_lost=0" in bench.sluice.log()
+    bench.sluice.wait_for_log("reloaded generation=2 changes=0 frames_lost=0")
     assert bench.sluice.ask("config")["generation"] == 2
 
 

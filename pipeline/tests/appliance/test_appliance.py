@@ -1,6 +1,7 @@
 """What the appliance does, on every driver and as a service. In this order: the last ones take it apart."""
 
 import json
+import time
 
 import pytest
 from scapy.layers.l2 import ARP, Ether
@@ -223,6 +224,157 @@ def test_two_workers_have_a_queue_each_of_igb(appliance):
         assert min(received) > len(flows) / 10, received
     finally:
         appliance.restart()
+
+
+# ------------------------------------------------------------------------------------------------ what it may, and what it survives
+
+
+def test_it_has_no_privilege_and_its_workers_less(appliance):
+    guest = appliance.guest
+    pid = guest.run("systemctl show -P MainPID sluice")
+    process = status(guest.run(f"cat /proc/{pid}/status"))
+    assert guest.run(f"stat -c %U /proc/{pid}") == "sluice"
+    for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(process[capabilities], 16) == 0, process
+    assert (process["NoNewPrivs"], process["Seccomp"]) == ("1", "2")
+    (worker,) = guest.run(f"grep -l ^worker- /proc/{pid}/task/*/comm | xargs dirname").split()
+    worker = status(guest.run(f"cat {worker}/status"))
+    assert int(worker["Seccomp_filters"]) == int(process["Seccomp_filters"]) + 1
+    # in its own view of the files
+    for path in ("/etc/sluice/mine", "/usr/mine", "/run/mine"):
+        assert guest.attempt(f"nsenter -t {pid} -m -- setpriv --reuid sluice --regid sluice --clear-groups touch {path}")[0], path
+
+
+def status(text):
+    """/proc/PID/status."""
+    return dict(map(str.strip, line.split(":", 1)) for line in text.splitlines())
+
+
+def test_a_config_file_that_vanished_fails_the_reload_and_changes_nothing(appliance):
+    guest, before = appliance.guest, guest_state(appliance)
+    with appliance.outage("reload without a file"):
+        guest.run("mv /etc/sluice/sluice.yaml /root/")
+        try:
+            assert guest.attempt("systemctl reload sluice")[0]
+        finally:
+            guest.run("mv /root/sluice.yaml /etc/sluice/")
+    assert guest_state(appliance) == before
+
+
+def saved(appliance):
+    """Waits for a state that is saved from now on."""
+    guest = appliance.guest
+    guest.run("touch /tmp/mark && sleep 1.1")
+    until(lambda: speak(appliance) and guest.attempt("test /var/lib/sluice/state -nt /tmp/mark")[0] == 0, "a saved state", settle=1)
+
+
+def speak(appliance):
+    """There is something to save."""
+    bridge = BRIDGES[0]
+    return appliance.cables[bridge.mud[0]].send(tagged(udp((A, A4), (B, B4)), bridge.mud[1]), PATIENCE)
+
+
+def test_a_clock_that_is_set_interrupts_nothing_and_costs_no_saved_state(appliance):
+    guest, before = appliance.guest, guest_state(appliance)
+    with appliance.outage("the clock set a day back and forth"):
+        guest.run("date -s '-1 day'")
+        guest.run("sleep 1; date -s '+1 day'")
+    saved(appliance)
+    assert guest_state(appliance) == before
+
+
+def test_a_full_disk_costs_the_saved_state_alone_and_is_told_once(appliance):
+    guest, told = appliance.guest, "the state is not saved"
+    before = guest.journal("-b -u sluice").count(told)
+    with appliance.outage("a full disk"):
+        guest.run("fallocate -l $(($(stat -f -c '%f * %S' /var/lib/sluice))) /var/lib/sluice/fill; cat /dev/zero >/var/lib/sluice/fill2 || true", BOOT)
+        try:
+            until(lambda: speak(appliance) and guest.journal("-b -u sluice").count(told) > before, f"{told!r} in the log", settle=1)
+        finally:
+            guest.run("rm -f /var/lib/sluice/fill*")
+    saved(appliance)
+    assert guest.show("counters")["state_save_failures"] > 0
+    assert guest.journal("-b -u sluice").count(told) == before + 1
+
+
+def test_a_machine_that_is_suspended_goes_on_where_it_was(appliance):
+    guest, before = appliance.guest, guest_state(appliance)
+    with appliance.outage("suspended for 5 s"):
+        guest.manage("stop")
+        time.sleep(5)
+        guest.manage("cont")
+    assert guest_state(appliance) == before
+
+
+def test_one_that_stands_still_is_ended_by_the_watchdog_and_starts_again(appliance):
+    guest, before = appliance.guest, appliance.starts()
+    guest.write("/run/systemd/system/sluice.service.d/soon.conf", "[Service]\nWatchdogSec=10\nTimeoutStopSec=3\n")
+    guest.run("systemctl daemon-reload")
+    appliance.restart()
+    try:
+        with appliance.outage("stands still, with a watchdog of 10 s"):
+            guest.run("systemctl kill --signal STOP --kill-whom main sluice")
+        assert "Watchdog timeout" in guest.journal("-b -u sluice")
+        assert appliance.starts() == before + 2
+    finally:
+        guest.run("rm -r /run/systemd/system/sluice.service.d && systemctl daemon-reload")
+        appliance.restart()
+
+
+@pytest.mark.parametrize("model", ["igb", "virtio-net-pci", "e1000e"])
+def test_a_worker_that_waits_for_interrupts_forwards_and_lets_its_core_be(appliance, model):
+    bridge, guest = across(model), appliance.guest
+    try:
+        appliance.restart(appliance.rules([bridge]) | {"idle": "interrupt"})
+        with appliance.outage(f"idle: interrupt, {model}", bridge):
+            pass
+        a, _ = appliance.hosts(bridge)
+        a.reaches(B4)
+        if model == "e1000e":
+            # DPDK 22.11 does not set up the interrupts of the 82574: this is noticed, and the worker sleeps instead
+            until(lambda: "receive interrupts do not come" in guest.journal("-b -u sluice"), "the fallback")
+        else:
+            before = cpu_ticks(guest)
+            guest.run("sleep 5")
+            share = (cpu_ticks(guest) - before) / 500
+            appliance.measured[f"core of an idle worker, share of it, {model}"] = share
+            assert share < 0.5
+    finally:
+        appliance.restart()
+
+
+def cpu_ticks(guest):
+    """Hundredths of a second that the worker has run."""
+    (worker,) = guest.run("grep -l ^worker- /proc/$(systemctl show -P MainPID sluice)/task/*/comm | xargs dirname").split()
+    fields = guest.run(f"cat {worker}/stat").rsplit(") ", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.fixture
+def no_bridge(appliance):
+    """A card can be tested while no bridge has it."""
+    appliance.guest.run("systemctl stop sluice", BOOT)
+    yield
+    appliance.restart()
+
+
+@each_driver
+def test_selftest_finds_what_a_card_does_to_frames(appliance, no_bridge, model):
+    guest, cards = appliance.guest, [f"{model}-0", f"{model}-1"]
+    devices = " ".join(appliance.addresses[card] for card in cards)
+    with appliance.cables.patched(*cards):
+        status, said = guest.attempt(f"sluice selftest {devices} --workers 1 --seconds 3 --json /tmp/card.json", BOOT)
+    report = json.loads(guest.run("cat /tmp/card.json"))
+    verdicts = {check["check"]: check["verdict"] for check in report["checks"]}
+    assert [port["driver"] for port in report["ports"]] == [DRIVERS[model]] * 2
+    # every frame that was compared arrived as it was sent; how many an emulated card loses at full load is its machine's affair
+    failed = {check for check, verdict in verdicts.items() if verdict == "failed"}
+    assert verdicts["cable"] == verdicts["sizes"] == verdicts["checksums"] == verdicts["fragments"] == "ok", (said, verdicts)
+    assert not {check for check in failed if not check.startswith(("load", "link", "latency"))}, (said, verdicts)
+    assert (status == 0) == (not failed)
+
+
+# ------------------------------------------------------------------------------------------------ cards come and go
 
 
 @each_driver

@@ -69,6 +69,9 @@ class Appliance:
         self.ports_before = json.loads(guest.run("sluice ports --json"))
         self.bound = guest.run(f"sluice-bind --huge {HUGE_PAGES} {' '.join(self.addresses.values())}", BOOT)
         self.ports = guest.run("sluice ports")
+        # as in the wire tests, a system call that the service may not make ends it, and is not just refused
+        guest.write("/etc/systemd/system/sluice.service.d/loud.conf", "[Service]\nSystemCallErrorNumber=kill\n")
+        guest.run("systemctl daemon-reload")
         self.write_rules(self.rules())
         guest.run("sluice check /etc/sluice/sluice.yaml")
         guest.run("systemctl start sluice", BOOT)

@@ -382,7 +382,7 @@ def test_a_card_that_is_pulled_out_is_let_go_and_the_others_work_on(appliance, m
     card = f"{model}-1"
     with appliance.outage(f"{card} pulled out, the other card", on_a_trunk(model)):
         appliance.guest.pull_out(card)
-    assert "gone" in appliance.guest.run(f"sluice show counters | grep 'port {card}:'")
+    assert "link GONE" in appliance.guest.run(f"sluice show counters | grep 'port {card}:'")
     assert appliance.guest.journal("-b -u sluice").count(f'event="port_gone" port="{card}"') == 1
 
 

@@ -89,7 +89,7 @@ pub fn run(
     let started = Instant::now();
     let file = file.to_owned();
     let running = Running { file, text: checked.text, workers, hardware, plane, started, lines_lost, saver };
-    Control::new(running).run(&wakes)
+    Control::new(running).run(wakes)
 }
 
 /// The control thread's loop.
@@ -120,7 +120,7 @@ impl Control {
     }
 
     /// Runs until a signal ends it; the final books.
-    fn run(mut self, wakes: &Receiver<Wake>) -> anyhow::Result<Report> {
+    fn run(mut self, wakes: Receiver<Wake>) -> anyhow::Result<Report> {
         // each is heard once: its loop runs
         self.running.workers.books();
         service::ready();
@@ -132,7 +132,9 @@ impl Control {
             socket = %rules.control.socket.display(),
             "running"
         );
-        let ended = self.serve(wakes);
+        let ended = self.serve(&wakes);
+        // whoever still asks is told at once that it is stopping
+        drop(wakes);
         service::stopping();
         service::busy("ending: saving the state, sending what the queues hold", LONGEST_END);
         let plan = self.running.workers.plan().clone();

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::geteuid;
 use tracing::{info, warn};
 
 use super::plane::ControlPlane;
@@ -45,16 +46,34 @@ pub(super) fn restore(path: &Path, plan: &Plan, plane: &mut ControlPlane, now: T
                 refused => info!(macs, neighbours, saved_s, refused, "state restored; refused: {restored}"),
             }
         }
-        Err(unusable) => warn!(%file, "no state restored, all is learned anew: {unusable}"),
+        Err(unusable) => {
+            // the next saving takes its place, and it may be somebody's file, or a newer version's
+            let kept = beside(path, ".refused");
+            let _ = fs::rename(path, &kept);
+            warn!(%file, kept = %kept.display(), "no state restored, all is learned anew: {unusable}");
+        }
     }
+}
+
+/// A file of the same folder, with a longer name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// A file, whole; one byte more than it may have, where it has more.
 fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     // a pipe of that name must not stop the start
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file"));
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(no_file());
+    }
+    if ![0, geteuid().as_raw()].contains(&about.uid()) || about.mode() & 0o022 != 0 {
+        let why =
+            "others can write it: it must be of root or the bridge's own user, and writable by nobody else";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
     }
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes)?;
@@ -63,10 +82,12 @@ fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 
 /// Puts bytes in the place of a file, which has either all of them or what it had before, also after a loss of power.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // /dev/null is what somebody names who wants no state: it must stay what it is
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(no_file());
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = folder.join(name);
+    let new = beside(path, ".new");
     let written = write_new(&new, bytes).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         // a part of it is of no use, and takes room that there may be none of
@@ -76,10 +97,14 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+fn no_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is no file")
+}
+
 fn write_new(new: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(new)?;
+    // left by one that was killed, or put there by somebody: whatever it is, nothing is written into it
+    let _ = fs::remove_file(new);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -206,6 +231,8 @@ fn work(jobs: &Receiver<Job>, health: &Health) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
     use super::*;
     use crate::plan::small;
     use crate::table::fdb::State;
@@ -325,6 +352,64 @@ mod tests {
         hear(&plan, 0x02aa_0000_0001, at(100));
         assert_ne!(content(100), before, "it was heard again");
         drop(path);
+    }
+
+    #[test]
+    fn a_state_that_others_can_write_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        fs::write(&path, []).unwrap();
+        for (mode, read) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(super::read(&path, 10).is_ok(), read, "{mode:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        // another's: only root can make one
+        if chown(&path, Some(65534), None).is_ok() {
+            assert!(read(&path, 10).is_err());
+        }
+    }
+
+    #[test]
+    fn what_lies_in_the_way_of_the_temporary_file_is_not_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, new) = (folder.path().join("state"), folder.path().join("state.new"));
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "kept").unwrap();
+        let lay: [&dyn Fn(); 4] = [
+            &|| symlink(&victim, &new).unwrap(),
+            &|| fs::hard_link(&victim, &new).unwrap(),
+            &|| nix::unistd::mkfifo(&new, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            &|| fs::write(&new, "half of a state").unwrap(),
+        ];
+        for lay in lay {
+            lay();
+            replace(&path, b"state").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"state");
+            assert_eq!(fs::read(&victim).unwrap(), b"kept");
+        }
+    }
+
+    #[test]
+    fn only_a_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(replace(&path, b"state").is_err());
+        assert!(!fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_refused_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        fs::write(&path, "somebody's").unwrap();
+        let plan = plan();
+        restore(&path, &plan, &mut ControlPlane::new(0, true), at(0));
+        Saver::new(path.clone()).unwrap().finish(&plan, || at(1));
+        assert_eq!(fs::read(folder.path().join("state.refused")).unwrap(), b"somebody's");
+        assert!(fs::read(&path).unwrap().starts_with(b"{\"sluice_state\""));
     }
 
     #[test]

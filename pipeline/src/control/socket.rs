@@ -252,7 +252,11 @@ pub fn ask(path: &Path, request: Request) -> anyhow::Result<String> {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    talk(&mut stream).with_context(|| format!("asking the bridge at {}", path.display()))
+    let answer = talk(&mut stream).with_context(|| format!("asking the bridge at {}", path.display()))?;
+    if answer.is_empty() {
+        bail!("{}: the bridge ended, or took too long, before it answered: look at its log", path.display());
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -336,6 +340,17 @@ mod tests {
         assert!(!is_owner(1000, 998) && !is_owner(1000, 0) && !is_owner(998, 0));
         // who runs this test talks to itself
         assert!(may_change(&UnixStream::pair().unwrap().0));
+    }
+
+    #[test]
+    fn a_bridge_that_ends_before_it_answers_is_said_to_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let ends = thread::spawn(move || listener.accept().map(|(mut stream, _)| stream.read(&mut [0; 64])));
+        let error = ask(&path, Request::Reload).unwrap_err().to_string();
+        ends.join().unwrap().unwrap().unwrap();
+        assert!(error.contains("before it answered"), "{error}");
     }
 
     #[test]

@@ -25,7 +25,14 @@ const REFUSED: &[c_long] = &[
     libc::SYS_fchmodat,
     libc::SYS_fchownat,
     libc::SYS_truncate,
-    libc::SYS_mount,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_fanotify_init,
+    libc::SYS_inotify_init1,
     // sockets, and what else speaks to others
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -35,7 +42,12 @@ const REFUSED: &[c_long] = &[
     libc::SYS_accept,
     libc::SYS_accept4,
     libc::SYS_mq_open,
-    // programs, processes and threads
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_shmget,
+    // programs, processes and threads; tgkill stays, by which abort(3) ends
+    libc::SYS_kill,
+    libc::SYS_pidfd_send_signal,
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_clone,
@@ -47,6 +59,17 @@ const REFUSED: &[c_long] = &[
     libc::SYS_pidfd_getfd,
     libc::SYS_unshare,
     libc::SYS_setns,
+    // the machine, where the bridge runs as root
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_acct,
+    libc::SYS_swapon,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
     // ways round a list like this
     libc::SYS_io_uring_setup,
     libc::SYS_bpf,
@@ -72,9 +95,25 @@ const REFUSED_OLD: &[c_long] = &[
     libc::SYS_lchown,
     libc::SYS_fork,
     libc::SYS_vfork,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_inotify_init,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_OLD: &[c_long] = &[];
+
+/// A kernel with the x32 ABI takes each call by a second number too, and is the same architecture to a filter
+/// (`__X32_SYSCALL_BIT` of asm/unistd.h). Some of its numbers are its own: execve, ptrace, process_vm_readv, process_vm_writev
+/// and execveat.
+#[cfg(target_arch = "x86_64")]
+fn second_numbers() -> impl Iterator<Item = c_long> {
+    const X32: c_long = 0x4000_0000;
+    REFUSED.iter().chain(REFUSED_OLD).chain(&[520, 521, 539, 540, 545]).map(|call| call | X32)
+}
+#[cfg(not(target_arch = "x86_64"))]
+fn second_numbers() -> impl Iterator<Item = c_long> {
+    std::iter::empty()
+}
 
 /// Takes all that from the calling thread, for good: to be called when it has everything that it needs.
 ///
@@ -87,7 +126,8 @@ pub fn confine() -> anyhow::Result<()> {
 
 fn program() -> anyhow::Result<BpfProgram> {
     let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
-    let refused = REFUSED.iter().chain(REFUSED_OLD).map(|&call| (call, Vec::new())).collect();
+    let refused = REFUSED.iter().chain(REFUSED_OLD).copied().chain(second_numbers());
+    let refused = refused.map(|call| (call, Vec::new())).collect();
     let errno = SeccompAction::Errno(Errno::ACCESS.raw_os_error().unsigned_abs());
     Ok(SeccompFilter::new(refused, SeccompAction::Allow, errno, architecture)?.try_into()?)
 }
@@ -137,6 +177,36 @@ mod tests {
     fn a_confined_thread_starts_no_program_and_no_thread() {
         assert!(refused(|| Command::new("/bin/true").spawn()));
         assert!(refused(|| std::thread::Builder::new().spawn(|| ())));
+    }
+
+    /// What the filter says of a call: classic BPF (seccomp(2)), as far as the crate uses it.
+    #[cfg(target_arch = "x86_64")]
+    fn verdict(call: c_long) -> u32 {
+        const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
+        let program = program().unwrap();
+        let (mut at, mut loaded) = (0, 0);
+        loop {
+            let it = &program[at];
+            at += 1;
+            match it.code {
+                0x20 => loaded = if it.k == 0 { call as u32 } else { AUDIT_ARCH_X86_64 },
+                0x15 => at += usize::from(if loaded == it.k { it.jt } else { it.jf }),
+                0x05 => at += it.k as usize,
+                0x06 => return it.k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn no_second_number_of_a_call_leads_round_the_list() {
+        let refused = libc::SECCOMP_RET_ERRNO | Errno::ACCESS.raw_os_error() as u32;
+        assert_eq!(verdict(libc::SYS_read), libc::SECCOMP_RET_ALLOW);
+        for call in REFUSED.iter().chain(REFUSED_OLD).chain(&[520, 545]) {
+            assert_eq!(verdict(call | 0x4000_0000), refused, "{call}");
+        }
+        assert_eq!(verdict(libc::SYS_openat), refused);
     }
 
     #[test]

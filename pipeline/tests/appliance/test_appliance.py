@@ -51,6 +51,10 @@ def test_the_first_start_succeeds(appliance):
     assert appliance.guest.run("systemctl show -P NRestarts sluice") == "0", appliance.guest.journal("-b -u sluice")
 
 
+def test_cards_are_the_bridges_and_not_its_groups(appliance):
+    assert set(appliance.guest.run("stat -c '%U %a' /dev/vfio/[0-9]*").splitlines()) == {"sluice 600"}
+
+
 # ------------------------------------------------------------------------------------------------ every driver
 
 

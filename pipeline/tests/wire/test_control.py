@@ -77,6 +77,16 @@ def test_a_second_bridge_on_the_same_socket_is_refused(lab):
     assert first.generation() == 1
 
 
+def test_a_second_bridge_on_the_same_device_is_refused_by_it(lab):
+    where = f"socket={lab.folder}/memif,socket-abstract=no"
+    ports = {f"p{index}": f"net_memif{index},role=server,id={index},{where}" for index in range(2)}
+    memifs = strict(ports, {"port": "p0"}, {"port": "p1"})
+    first = lab.sluice("first", memifs)
+    code, said = lab.launch("second", memifs).ends()
+    assert code == 1 and "port p0" in said and "is not usable by DPDK" in said
+    assert first.generation() == 1
+
+
 def test_two_bridges_run_at_once(lab):
     both = [lab.sluice(name, idle_rules()) for name in ("first", "second")]
     assert [sluice.generation() for sluice in both] == [1, 1]

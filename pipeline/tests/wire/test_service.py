@@ -1,5 +1,6 @@
 """The bridge as a service: what it tells the service manager (sd_notify(3)), and `sluice reload`."""
 
+import concurrent.futures
 import grp
 import pathlib
 import re
@@ -188,16 +189,38 @@ def test_without_a_bridge_reload_exits_1(lab):
     assert code == 1 and "is the bridge running" in wrong
 
 
+def test_many_reloads_at_once_are_done_one_after_the_other(lab):
+    sluice = idle(lab)
+    with concurrent.futures.ThreadPoolExecutor(20) as clients:
+        outcomes = [client.result() for client in [clients.submit(reload, sluice) for _ in range(20)]]
+    generations = {int(re.match(r"reloaded: generation (\d+),", said)[1]) for _, said, _ in outcomes}
+    assert generations == set(range(2, 22)) and sluice.generation() == 21
+
+
+def test_while_a_worker_stands_still_or_it_ends_a_reload_fails_with_that_reason(lab):
+    sluice = lab.launch("service", idle_rules()).wait_for_start()
+    with held(sluice, f"worker-{WORKER}"):
+        sluice.wait_for_log("worker_stuck")
+        code, _, wrong = reload(sluice)
+        assert code == 1 and f"no response from the worker on core {WORKER}" in wrong
+        sluice.process.terminate()
+        sluice.wait_for_log("stopping")
+        code, _, wrong = reload(sluice)
+        assert code == 1 and "the bridge is stopping" in wrong
+
+
 def test_the_group_may_ask_and_not_reload(lab):
     group = grp.getgrnam("adm")
     sluice = idle(lab, group=group.gr_name)
     member = {**NOBODY, "extra_groups": [group.gr_gid]}
     client = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b'\\n'); print(s.makefile().read())"
 
-    def said(word):
-        arguments = [sys.executable, "-c", client, str(sluice.socket), word]
+    def said(word, *as_who):
+        arguments = [*as_who, sys.executable, "-c", client, str(sluice.socket), word]
         return subprocess.run(arguments, capture_output=True, text=True, check=True, **member).stdout
 
     assert '"generation":1' in said("config")
     assert "only root and the user that the bridge runs as" in said("reload")
+    # who calls itself root in a user namespace of its own is still who it is
+    assert "only root and the user that the bridge runs as" in said("reload", "unshare", "--user", "--map-root-user")
     assert sluice.generation() == 1 and "reload" not in sluice.log()

@@ -1,7 +1,9 @@
 """What is learned, kept over a restart: a restart floods nothing, and no state file harms a start."""
 
 import json
+import os
 import signal
+import stat
 import subprocess
 
 import pytest
@@ -121,6 +123,26 @@ def test_a_bad_file_is_refused_with_its_reason_and_the_bridge_starts_without(wor
     assert f"no state restored, all is learned anew: {reason}" in second.log()
     assert macs(second) == {}
     world.learn()
+    assert world.state.with_suffix(".refused").exists()
+
+
+def test_a_device_that_is_named_as_the_state_stays_one_and_nothing_is_kept(world):
+    os.mknod(world.state, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    first = world.start()
+    world.learn()
+    first.stop()
+    assert "the state is not saved, and a restart would learn all anew: it is no file" in first.log()
+    assert stat.S_ISCHR(world.state.stat().st_mode) and len(list(world.state.parent.iterdir())) == 1
+
+
+def test_a_state_that_others_can_write_is_not_believed(world):
+    first = world.start()
+    world.learn()
+    first.stop()
+    os.chown(world.state, 65534, -1)
+    second = world.start()
+    assert "no state restored, all is learned anew: others can write it" in second.log()
+    assert macs(second) == {}
 
 
 def test_a_bridge_whose_sides_changed_starts_without_and_says_so(world):

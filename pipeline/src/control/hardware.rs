@@ -93,8 +93,7 @@ pub(super) fn start(
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
     let size = PoolSize::of(&rules.ports, workers).with_spare(spare_frames);
-    let options =
-        EalOptions { devices: &names, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+    let options = EalOptions { devices: &names, workers: &rules.workers, frames: size, huge_pages: true };
     dpdk::may_lock_frames(&names, &size)?;
     let eal = Eal::init(&options)?;
     info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");

@@ -14,6 +14,9 @@ const CACHE: u32 = 256;
 /// memory channels, and two places in the pool's ring.
 const FRAME_COST: usize = 320;
 
+/// Bytes of an ordinary page (x86).
+const ORDINARY_PAGE: usize = 4096;
+
 /// What the EAL, the devices' rings and the pool itself take: a generous bound.
 const FIXED_COST: usize = 32 << 20;
 
@@ -49,9 +52,19 @@ impl PoolSize {
         PoolSize { count: self.count.saturating_add(frames), ..self }
     }
 
-    /// Bytes of memory that DPDK needs for so many frames, itself included.
+    /// Bytes of huge pages that DPDK needs for so many frames, itself included.
     pub fn bytes(&self) -> usize {
-        self.count as usize * (usize::from(self.data_room) + FRAME_COST) + FIXED_COST
+        self.count as usize * self.frame_bytes() + FIXED_COST
+    }
+
+    /// The same of ordinary pages: there the pool asks for whole pages for each frame (`rte_mempool_op_calc_mem_size_helper`),
+    /// and what it takes too much the devices would lack.
+    pub(super) fn bytes_of_ordinary_pages(&self) -> usize {
+        self.count as usize * self.frame_bytes().next_multiple_of(ORDINARY_PAGE) + FIXED_COST
+    }
+
+    fn frame_bytes(&self) -> usize {
+        usize::from(self.data_room) + FRAME_COST
     }
 }
 
@@ -120,6 +133,15 @@ mod tests {
             assert!(size.data_room - 128 >= mtu + 14 + 4 * u16::from(tags) + 4, "{mtu} {size:?}");
             assert_eq!((size.data_room - 128) % 1024, 0);
         }
+    }
+
+    #[test]
+    fn of_ordinary_pages_a_frame_has_whole_ones() {
+        let (usual, jumbo) =
+            (PoolSize { count: 1000, data_room: 2176 }, PoolSize { count: 1000, data_room: 10_368 });
+        assert_eq!(usual.bytes_of_ordinary_pages() - FIXED_COST, 4_096_000);
+        assert_eq!(jumbo.bytes_of_ordinary_pages() - FIXED_COST, 12_288_000);
+        assert!(usual.bytes() < usual.bytes_of_ordinary_pages());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!
 //! let devices: Vec<&str> = rules.ports.iter().map(|port| port.device.as_str()).collect();
 //! let size = PoolSize::of(&rules.ports, rules.workers.len());
-//! let options = EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+//! let options = EalOptions { devices: &devices, workers: &rules.workers, frames: size, huge_pages: true };
 //! let mut pool = Mempool::new(Eal::init(&options)?, size)?;
 //! let (ports, queues) = dpdk::start(&rules.ports, rules.workers.len(), false, &mut pool)?;
 //! let clock = Clock::new();

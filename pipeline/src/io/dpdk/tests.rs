@@ -23,7 +23,7 @@ fn frame(queues: &mut Queues, len: usize, fill: u8) -> Mbuf {
 fn frames_pass_through_ports_and_what_a_port_cannot_do_is_an_error_that_names_it() {
     let ports = [port("left", DEVICES[0], 9000, 2), port("right", DEVICES[2], 1500, 1)];
     let size = PoolSize::of(&ports, 1);
-    let options = EalOptions { devices: &DEVICES, workers: &[], memory: size.bytes(), huge_pages: false };
+    let options = EalOptions { devices: &DEVICES, workers: &[], frames: size, huge_pages: false };
     let eal = Eal::init(&options).unwrap();
     assert_eq!(eal.memory(), Memory::OrdinaryPages);
     assert!(matches!(Eal::init(&options), Err(Error::AlreadyStarted)));

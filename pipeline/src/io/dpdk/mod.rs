@@ -18,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! Shutting down is dropping: a port stops and closes when its [`Port`] and the queues that use it are gone; with
-//! [`Port::close`] nobody waits for a device that does not respond. The
-//! EAL and the pool stay until the process ends, so that no [`Mbuf`] can outlive its memory.
+//! Shutting down is dropping: a port stops and closes when its [`Port`] and the queues that use it are gone, and nobody waits
+//! longer than a second for a device that does not respond. The EAL and the pool stay until the process ends, so that no
+//! [`Mbuf`] can outlive its memory.
 
 #![allow(unsafe_code)]
 

@@ -480,7 +480,7 @@ mod tests {
     fn what_comes_twice_out_of_order_cut_or_from_elsewhere_is_counted_under_load() {
         with_plan(None, |plan| {
             let stamp = |sequence| plan.run.stamp(LOAD, sequence);
-            let of_one_flow = |&sequence: &u64| stamp(sequence).seed as usize % FLOWS == 0;
+            let of_one_flow = |&sequence: &u64| (stamp(sequence).seed as usize).is_multiple_of(FLOWS);
             let frames: Vec<Vec<u8>> = (0..)
                 .filter(of_one_flow)
                 .take(3)

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{self, Error};
-use super::mempool::PoolSize;
 use super::messages;
+use super::size::PoolSize;
 use crate::io::machine::{HugePages, Machine};
 
 /// What DPDK is started with.

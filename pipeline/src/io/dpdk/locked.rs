@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::eal::pci_address;
 use super::error::Error;
-use super::mempool::PoolSize;
+use super::size::PoolSize;
 use crate::io::machine::Machine;
 
 /// `CAP_IPC_LOCK` of linux/capability.h.

@@ -1,7 +1,7 @@
 //! The ports, as the control thread sees them; and those of a live bridge: DPDK brought up for the rules.
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rules::{Idle, Rules};
@@ -69,9 +69,6 @@ impl Losses {
 /// A device's transmit queue of a thousand frames empties within this even at 1 Gb/s with 9,000-byte frames.
 const DRAIN: Duration = Duration::from_millis(100);
 
-/// What is waited for one device to close: a healthy one takes a few milliseconds.
-const CLOSING: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 struct Live {
     /// None where it was closed.
@@ -93,8 +90,7 @@ pub(super) fn start(
     let names: Vec<&str> = devices.iter().map(String::as_str).collect();
     let workers = rules.workers.len();
     let size = PoolSize::of(&rules.ports, workers).with_spare(spare_frames);
-    let options =
-        EalOptions { devices: &names, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+    let options = EalOptions { devices: &names, workers: &rules.workers, frames: size, huge_pages: true };
     dpdk::may_lock_frames(&names, &size)?;
     let eal = Eal::init(&options)?;
     info!(memory = %eal.memory(), frames = size.count, frame_bytes = size.data_room, "DPDK is up");
@@ -173,14 +169,18 @@ impl Hardware for Live {
     }
 
     fn close(&mut self, port: usize) -> bool {
-        self.ports[port].take().is_none_or(|port| port.close(CLOSING))
+        self.ports[port].take().is_none_or(Port::close)
     }
 
     fn shut_down(&mut self) {
-        std::thread::sleep(DRAIN);
+        // no sleep: it begins anew with each signal, and net_tap has the kernel send one for each frame
+        let begun = Instant::now();
+        while begun.elapsed() < DRAIN {
+            std::thread::park_timeout(DRAIN.saturating_sub(begun.elapsed()));
+        }
         for port in self.ports.iter_mut().filter_map(Option::take) {
             let name = port.name().to_owned();
-            if !port.close(CLOSING) {
+            if !port.close() {
                 warn!(port = name, "its device does not close, and is left to the kernel");
             }
         }

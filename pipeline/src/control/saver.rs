@@ -188,7 +188,7 @@ impl Saver {
     pub(super) fn finish(self, plan: &Arc<Plan>, now: impl Fn() -> Time) {
         let until = Instant::now() + LAST_PATIENCE;
         let wait = || {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1)); // as in `workers`
             Instant::now() < until
         };
         while let Err(TrySendError::Full(_)) = self.jobs.try_send(Job { plan: Arc::clone(plan), now: now() })

@@ -32,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What is waited at the end for workers that are silent: less than a service manager waits before it kills.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two looks at what a worker has to say. No sleep: that begins anew with each signal, and net_tap has the kernel send
+/// one for each frame.
+const LOOK: Duration = Duration::from_micros(50);
+
 /// Orders that a worker may have before it and reports that may wait for the control thread: a question and frames of each
 /// tick that it is late, and somebody's question.
 const ORDERS: usize = 16;
@@ -309,7 +313,7 @@ impl Workers {
         for WorkerHandle { core, thread, .. } in self.handles {
             while !thread.is_finished() {
                 ensure!(began.elapsed() < LAST_PATIENCE, "{}: its books are lost", Silent(vec![core]));
-                std::thread::sleep(Duration::from_micros(50));
+                std::thread::park_timeout(LOOK);
             }
             let ended = thread.join().map_err(|_| anyhow!("the worker on core {core} panicked"))?;
             total += &ended?;
@@ -369,7 +373,7 @@ impl WorkerHandle {
                 self.fall_silent();
                 return None;
             }
-            std::thread::sleep(Duration::from_micros(50));
+            std::thread::park_timeout(LOOK);
         }
     }
 

@@ -99,7 +99,7 @@ pub(super) struct Run {
     pub(super) stations: [Mac; 2],
 }
 
-/// What a stamp begins with, before the number of the run.
+/// What a stamp begins with, before the number of the run. No header of the test has these bytes.
 const MAGIC: [u8; 2] = [0x51, 0xce];
 
 /// Places where a payload may begin.

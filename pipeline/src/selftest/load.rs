@@ -150,7 +150,7 @@ struct Worker<'a> {
     sequence: [u64; 2],
     waiting: [Vec<Mbuf>; 2],
     burst: Vec<Mbuf>,
-    /// The highest number seen, by sender and flow.
+    /// As [`Counts::note`] keeps it.
     seen: Vec<u64>,
     counts: Counts,
 }
@@ -208,27 +208,9 @@ impl Worker<'_> {
         let (from, plan) = (at.other(), self.plan);
         self.counts.stripped += self.queues.receive_and_tell(at.index(), &mut self.burst) as u64;
         let sender = from.index();
-        let mut ours = 0;
-        for frame in &self.burst {
-            let bytes = frame.bytes();
-            if let Some(stamp) = plan.verify(from, bytes) {
-                ours += 1;
-                self.counts.received[sender] += 1;
-                self.counts.received_bytes[sender] += bytes.len() as u64;
-                let flow = usize::from(stamp.sender & 0x3f) * FLOWS + stamp.seed as usize % FLOWS;
-                let seen = &mut self.seen[flow];
-                if stamp.sequence < *seen {
-                    self.counts.disordered[sender] += 1;
-                }
-                *seen = (*seen).max(stamp.sequence + 1);
-            } else if let Some(what) = plan.what_is_wrong(from, bytes) {
-                ours += 1;
-                self.counts.wrong[sender] += 1;
-                self.counts.first_wrong.get_or_insert(what);
-            } else {
-                self.counts.foreign[at.index()] += 1;
-            }
-        }
+        let counts = &mut self.counts;
+        let note = |frame: &&Mbuf| counts.note(plan, from, frame.bytes(), &mut self.seen);
+        let ours = self.burst.iter().filter(note).count() as i64;
         self.queues.discard(&mut self.burst);
         if ours > 0 && plan.on_their_way[sender].fetch_sub(ours, Ordering::Relaxed) < ours {
             plan.on_their_way[sender].store(0, Ordering::Relaxed); // late, and written off before
@@ -312,6 +294,28 @@ pub(super) fn load(
 }
 
 impl Counts {
+    /// Takes notice of a frame that came from a port; whether it is of the load. `seen` has the number that may come next, by
+    /// sender and flow.
+    #[inline]
+    fn note(&mut self, plan: &Plan<'_>, from: End, frame: &[u8], seen: &mut [u64]) -> bool {
+        let sender = from.index();
+        if let Some(stamp) = plan.verify(from, frame) {
+            self.received[sender] += 1;
+            self.received_bytes[sender] += frame.len() as u64;
+            let flow = usize::from(stamp.sender & 0x3f) * FLOWS + stamp.seed as usize % FLOWS;
+            let next = &mut seen[flow];
+            self.disordered[sender] += u64::from(stamp.sequence < *next);
+            *next = (*next).max(stamp.sequence + 1);
+        } else if let Some(what) = plan.what_is_wrong(from, frame) {
+            self.wrong[sender] += 1;
+            self.first_wrong.get_or_insert(what);
+        } else {
+            self.foreign[from.other().index()] += 1;
+            return false;
+        }
+        true
+    }
+
     fn add(&mut self, other: Counts) {
         let fields = [
             (&mut self.sent, other.sent),
@@ -351,7 +355,8 @@ fn verdict(
         let (out_mpps, back_mpps) = (1e-6 * sent as f64 / seconds, 1e-6 * received as f64 / seconds);
         let share = rig.ports[sender].link().mbit.map(|mbit| 100.0 * out / (1e-3 * f64::from(mbit)));
         let share_told = share.map_or(String::new(), |share| format!(", {share:.1} % of the link"));
-        let lost = sent.saturating_sub(received + counts.wrong[sender]);
+        let came = received + counts.wrong[sender];
+        let (lost, surplus) = (sent.saturating_sub(came), came.saturating_sub(sent));
         check = check.saw(format!(
             "{way}: sent {out_mpps:.3} Mpps, {out:.3} Gb/s on the wire{share_told}; received {back_mpps:.3} Mpps, \
              {back:.3} Gb/s; lost {lost} of {sent}"
@@ -396,6 +401,10 @@ fn verdict(
                 "{way}: {} frames came twice or out of their flow's order",
                 counts.disordered[sender]
             ));
+        }
+        if surplus > 0 {
+            // in another queue than the first of them: no flow shows it
+            faults.push(format!("{way}: {surplus} frames more came than were sent"));
         }
         if share.is_some_and(|share| share < 95.0) && faults.is_empty() {
             check = check.advise("no fault: the cores that made and verified the frames were the limit, or the wire's other users. More --workers say more, on cores near the card");
@@ -464,6 +473,36 @@ mod tests {
                 Some("a frame of 500 bytes, which none had that was sent".into())
             );
             assert_eq!(plan.what_is_wrong(End::A, &[0; 590]), None);
+        });
+    }
+
+    #[test]
+    fn what_comes_twice_out_of_order_cut_or_from_elsewhere_is_counted_under_load() {
+        with_plan(None, |plan| {
+            let stamp = |sequence| plan.run.stamp(LOAD, sequence);
+            let of_one_flow = |&sequence: &u64| (stamp(sequence).seed as usize).is_multiple_of(FLOWS);
+            let frames: Vec<Vec<u8>> = (0..)
+                .filter(of_one_flow)
+                .take(3)
+                .map(|sequence| {
+                    let mut frame = vec![0; 590];
+                    plan.write(End::A, stamp(sequence), &mut frame);
+                    frame
+                })
+                .collect();
+            let counts = |frames: &[&[u8]]| {
+                let (mut counts, mut seen) = (Counts::default(), vec![0; 64 * FLOWS]);
+                frames.iter().for_each(|frame| _ = counts.note(plan, End::A, frame, &mut seen));
+                let Counts { received, disordered, wrong, foreign, .. } = counts;
+                (received[0], disordered[0], wrong[0], foreign[1])
+            };
+            let [one, two, three] = [&frames[0][..], &frames[1][..], &frames[2][..]];
+            assert_eq!(counts(&[one, two, three]), (3, 0, 0, 0));
+            assert_eq!(counts(&[one, three]), (2, 0, 0, 0), "a gap is a loss, not disorder");
+            assert_eq!(counts(&[one, two, two]), (3, 1, 0, 0));
+            assert_eq!(counts(&[one, three, two]), (3, 1, 0, 0));
+            assert_eq!(counts(&[&one[..589], &two[..60], &three[..50]]), (0, 0, 2, 1));
+            assert_eq!(counts(&[&[0; 590]]), (0, 0, 0, 1));
         });
     }
 

@@ -83,9 +83,7 @@ pub fn run(settings: &Settings, progress: &mut dyn FnMut(String)) -> anyhow::Res
     });
     let size = PoolSize::of(&rules, cores.len()).with_spare(SPARE);
     progress("starting DPDK and the ports".to_owned());
-    // an eighth more: of ordinary pages, with many jumbo frames, DPDK may take more than is reckoned, and devices come later
-    let memory = size.bytes() + size.bytes() / 8;
-    let eal = Eal::init(&EalOptions { devices: &names, workers: &cores, memory, huge_pages: true })?;
+    let eal = Eal::init(&EalOptions { devices: &names, workers: &cores, frames: size, huge_pages: true })?;
     let dpdk_memory = eal.memory().to_string();
     let mut pool = Mempool::new(eal, size)?;
     if settings.workers.is_none() {

@@ -25,7 +25,7 @@ const KINDS: [(&str, Make); 4] = [
 ];
 
 pub(super) fn spread(rig: &mut Rig) -> Vec<Check> {
-    let mut shares = Check::new("rss_spread", "flows are spread over the queues");
+    let mut shares = Check::new("rss_spread", "how flows share the queues");
     let order = Check::new("flow_order", "a flow stays on one queue and in order");
     let mut ledger = rig.ledger();
     fill(&rig.run, &mut ledger);

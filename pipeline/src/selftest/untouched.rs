@@ -91,7 +91,7 @@ pub(super) fn fragments(rig: &mut Rig) -> Check {
             let mut head = run.ipv6(from, flow, &[], 44, len);
             head.extend_from_slice(&[UDP, 0]);
             head.extend_from_slice(&u16::to_be_bytes(fragment));
-            head.extend_from_slice(&[0x51, 0xce, 0, flow]);
+            head.extend_from_slice(&[0x5a, 0x5a, 0, flow]);
             ledger.enter(run, from, kind, head, len);
         }
     }
@@ -107,8 +107,8 @@ pub(super) fn delivery(rig: &mut Rig) -> Check {
         let [.., low] = run.stations[from.index()].bytes();
         for (kind, to) in [
             ("broadcast", Mac::BROADCAST),
-            ("IPv4 multicast", Mac::from_bytes([1, 0, 0x5e, 0x7f, 0x51, 0xce])),
-            ("IPv6 multicast", Mac::from_bytes([0x33, 0x33, 0, 0, 0x51, 0xce])),
+            ("IPv4 multicast", Mac::from_bytes([1, 0, 0x5e, 0x7f, 0x5a, 0x5a])),
+            ("IPv6 multicast", Mac::from_bytes([0x33, 0x33, 0, 0, 0x5a, 0x5a])),
             ("local group", Mac::from_bytes([3, 0x5a, 0, 0, 0, low])),
             ("unknown unicast", Mac::from_bytes([2, 0x5c, 0, 0, 0, low])),
             ("the card's own address", rig.ports[from.other().index()].mac()),

@@ -87,6 +87,15 @@ def test_it_runs_on_huge_pages_where_enough_are_free(lab):
     assert "memory=huge pages" in works(lab, before=("sh", "-c", mount, "sh")).log()
 
 
+NONE = ("sh", "-c", 'mount -t tmpfs none /sys/kernel/mm/hugepages && exec "$@"', "sh")
+"""Before a command that is to find no huge pages."""
+
+
 def test_it_runs_on_ordinary_pages_where_no_huge_ones_are_free(lab):
-    hide = 'mount -t tmpfs none /sys/kernel/mm/hugepages && exec "$@"'
-    assert "memory=ordinary pages" in works(lab, before=("sh", "-c", hide, "sh")).log()
+    assert "memory=ordinary pages" in works(lab, before=NONE).log()
+
+
+def test_many_queues_have_frames_on_ordinary_pages_too(lab):
+    ports = {f"p{index}": f"net_null{index},no-rx=1" for index in range(8)}
+    sluice = lab.sluice("many", rules(ports, *UNTAGGED, workers=CORES[:2]), before=NONE)
+    assert sluice.generation() == 1 and "memory=ordinary pages" in sluice.log()

@@ -9,6 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::error::{self, Error};
 use super::messages;
+use super::size::PoolSize;
 use crate::io::machine::{HugePages, Machine};
 
 /// What DPDK is started with.
@@ -19,8 +20,8 @@ pub struct EalOptions<'a> {
     pub devices: &'a [&'a str],
     /// The workers' cores: memory is taken near them, and DPDK's own threads stay off them where there are others.
     pub workers: &'a [u16],
-    /// Bytes that will be needed: [`PoolSize::bytes`](super::PoolSize::bytes).
-    pub memory: usize,
+    /// The frames that there must be memory for.
+    pub frames: PoolSize,
     /// Huge pages are used where enough are free; `false`: never.
     pub huge_pages: bool,
 }
@@ -62,7 +63,7 @@ impl Eal {
 
         let not_started = |cause: io::Error| Error::Eal { arguments: "reading its cores".to_owned(), cause };
         let cores = sched_getaffinity(None).map_err(|cause| not_started(cause.into()))?;
-        let memory = if options.huge_pages && free_huge_pages() >= options.memory {
+        let memory = if options.huge_pages && free_huge_pages() >= options.frames.bytes() {
             Memory::HugePages
         } else {
             Memory::OrdinaryPages
@@ -107,7 +108,7 @@ fn arguments(options: &EalOptions<'_>, allowed: &CpuSet, memory: Memory) -> Resu
         Memory::HugePages => vec!["--in-memory".to_owned()],
         // As above, but DPDK refuses `--in-memory` here. It takes all memory at its start.
         Memory::OrdinaryPages => {
-            let mib = options.memory.div_ceil(1 << 20);
+            let mib = options.frames.bytes_of_ordinary_pages().div_ceil(1 << 20);
             vec!["--no-shconf".to_owned(), "--no-huge".to_owned(), format!("-m{mib}")]
         }
     });
@@ -159,7 +160,7 @@ mod tests {
     }
 
     fn options<'a>(devices: &'a [&'a str], workers: &'a [u16]) -> EalOptions<'a> {
-        EalOptions { devices, workers, memory: 100 << 20, huge_pages: true }
+        EalOptions { devices, workers, frames: PoolSize { count: 17_408, data_room: 2176 }, huge_pages: true }
     }
 
     #[test]

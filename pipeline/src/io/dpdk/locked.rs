@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::eal::pci_address;
 use super::error::Error;
-use super::mempool::PoolSize;
+use super::size::PoolSize;
 use crate::io::machine::Machine;
 
 /// `CAP_IPC_LOCK` of linux/capability.h.
@@ -25,7 +25,7 @@ pub fn may_lock_frames(devices: &[&str], size: &PoolSize) -> Result<(), Error> {
 
 /// That memory could not be locked.
 pub(super) fn refused(limit: Option<u64>, size: &PoolSize) -> Error {
-    Error::Locked { limit, mib: size.bytes().div_ceil(1 << 20) }
+    Error::Locked { limit, mib: size.bytes_of_ordinary_pages().div_ceil(1 << 20) }
 }
 
 /// Bytes that this process may lock; `None` where it is not limited.
@@ -64,7 +64,7 @@ mod tests {
         assert!(over(Some(8 << 20), &size));
         assert!(!over(Some(16 << 20), &size) && !over(None, &size));
         let error = refused(Some(8 << 20), &size).to_string();
-        assert!(error.contains("8192 KiB") && error.contains("LimitMEMLOCK=45M"), "{error}");
+        assert!(error.contains("8192 KiB") && error.contains("LimitMEMLOCK=54M"), "{error}");
     }
 
     #[test]

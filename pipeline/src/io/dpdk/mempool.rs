@@ -4,56 +4,7 @@ use std::ptr::NonNull;
 
 use super::eal::Eal;
 use super::error::{self, Error};
-use super::size::{DESCRIPTORS, OVERHEAD, wire_mtu};
-use crate::base::BURST;
-
-/// Frames that DPDK keeps at hand for each thread, so that workers do not meet in the pool's ring.
-const CACHE: u32 = 256;
-
-/// Bytes that a frame costs besides its data room: the pool's header, the `rte_mbuf`, padding that spreads frames over
-/// memory channels, and two places in the pool's ring.
-const FRAME_COST: usize = 320;
-
-/// What the EAL, the devices' rings and the pool itself take: a generous bound.
-const FIXED_COST: usize = 32 << 20;
-
-/// How many frames there are, and how large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolSize {
-    /// Frames.
-    pub count: u32,
-    /// Bytes of each, headroom included.
-    pub data_room: u16,
-}
-
-impl PoolSize {
-    /// Enough that no receive queue starves while every other place where a frame can wait is full, and so large that
-    /// the largest frame of any port fits in one segment.
-    pub fn of(ports: &[rules::Port], workers: usize) -> PoolSize {
-        let largest = ports.iter().map(|port| u32::from(wire_mtu(port)) + OVERHEAD).max().unwrap_or(0);
-        // Drivers round the room down (ixgbe and igb to 1 KiB), and would then spread a frame over two segments.
-        let room = largest.max(2048).next_multiple_of(1024);
-        let queues = (ports.len() * workers) as u32;
-        // Of a worker: a burst in its hands and two that wait at each port; and the cache, that DPDK lets grow to
-        // twice its size.
-        let held = workers as u32 * (BURST as u32 * (1 + 2 * ports.len() as u32));
-        let cached = (workers as u32 + 1) * 2 * CACHE;
-        PoolSize {
-            count: queues * 2 * u32::from(DESCRIPTORS) + held + cached,
-            data_room: (room + dpdk_sys::RTE_PKTMBUF_HEADROOM) as u16,
-        }
-    }
-
-    /// So many frames more.
-    pub fn with_spare(self, frames: u32) -> PoolSize {
-        PoolSize { count: self.count.saturating_add(frames), ..self }
-    }
-
-    /// Bytes of memory that DPDK needs for so many frames, itself included.
-    pub fn bytes(&self) -> usize {
-        self.count as usize * (usize::from(self.data_room) + FRAME_COST) + FIXED_COST
-    }
-}
+use super::size::{CACHE, PoolSize};
 
 /// The frames of all ports and workers, free or in use: one pool, so that a port may give back any frame that it has
 /// sent to where it came from, without looking (`MBUF_FAST_FREE`). That there is only one is certain because it takes
@@ -102,29 +53,5 @@ impl Mempool {
 
     pub(super) fn size(&self) -> &PoolSize {
         &self.size
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn port(mtu: u16, tags: u8) -> rules::Port {
-        rules::Port { name: "trunk".into(), device: "net_null0".into(), mtu, tags }
-    }
-
-    #[test]
-    fn the_largest_frame_fits_in_one_segment() {
-        for (mtu, tags) in [(1280, 0), (1500, 2), (2020, 2), (9000, 1), (9216, 2)] {
-            let size = PoolSize::of(&[port(1500, 0), port(mtu, tags)], 1);
-            assert!(size.data_room - 128 >= mtu + 14 + 4 * u16::from(tags) + 4, "{mtu} {size:?}");
-            assert_eq!((size.data_room - 128) % 1024, 0);
-        }
-    }
-
-    #[test]
-    fn every_descriptor_of_every_queue_can_hold_a_frame() {
-        let size = PoolSize::of(&[port(1500, 1), port(1500, 1)], 3);
-        assert!(size.count > 2 * 3 * 2 * u32::from(DESCRIPTORS));
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! let devices: Vec<&str> = rules.ports.iter().map(|port| port.device.as_str()).collect();
 //! let size = PoolSize::of(&rules.ports, rules.workers.len());
-//! let options = EalOptions { devices: &devices, workers: &rules.workers, memory: size.bytes(), huge_pages: true };
+//! let options = EalOptions { devices: &devices, workers: &rules.workers, frames: size, huge_pages: true };
 //! let mut pool = Mempool::new(Eal::init(&options)?, size)?;
 //! let (ports, queues) = dpdk::start(&rules.ports, rules.workers.len(), false, &mut pool)?;
 //! let clock = Clock::new();
@@ -18,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! Shutting down is dropping: a port stops and closes when its [`Port`] and the queues that use it are gone; with
-//! [`Port::close`] nobody waits for a device that does not respond. The
-//! EAL and the pool stay until the process ends, so that no [`Mbuf`] can outlive its memory.
+//! Shutting down is dropping: a port stops and closes when its [`Port`] and the queues that use it are gone, and nobody waits
+//! longer than a second for a device that does not respond. The EAL and the pool stay until the process ends, so that no
+//! [`Mbuf`] can outlive its memory.
 
 #![allow(unsafe_code)]
 
@@ -48,8 +48,9 @@ pub use eal::{Eal, EalOptions, Memory, pci_address};
 pub use error::Error;
 pub use locked::may_lock_frames;
 pub use mbuf::Mbuf;
-pub use mempool::{Mempool, PoolSize};
+pub use mempool::Mempool;
 pub use pages::in_huge_pages;
 pub use port::{Link, Port, PortStats, start};
 pub use queue::{Queue, Queues, Registered};
 pub use removal::Removal;
+pub use size::PoolSize;

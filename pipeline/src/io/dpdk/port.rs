@@ -2,8 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dpdk_sys::{rte_eth_conf, rte_eth_dev_info};
@@ -145,11 +144,10 @@ impl Port {
         Ok((Port { name: port.name.clone(), mac, driver, queues: queues.len(), interrupts, device }, queues))
     }
 
-    /// Stops and closes the device, so that the kernel can take it back, and waits so long for that; `false` where it takes
-    /// longer (a driver may wait tens of seconds for a dead device), which then goes on by itself. To be called when no queue
-    /// of it is left.
-    pub fn close(self, patience: Duration) -> bool {
-        within(patience, move || drop(self))
+    /// Stops and closes the device, so that the kernel can take it back, and waits a second for that; `false` where it takes
+    /// longer (a driver may wait tens of seconds for a dead device), which then goes on by itself, or while a queue of it is left.
+    pub fn close(self) -> bool {
+        Arc::into_inner(self.device).is_some_and(Device::close)
     }
 
     /// Why its device can be used no longer; `None` while it can.
@@ -287,19 +285,6 @@ fn pci_advice(address: &str) -> String {
         ),
         Some(port) => port.obstacles.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     }
-}
-
-/// Does something on a thread of its own; `false` where that takes longer than so. It is then left to itself.
-fn within(patience: Duration, work: impl FnOnce() + Send + 'static) -> bool {
-    let (ended, end) = mpsc::channel();
-    let work = move || {
-        work();
-        // who waited may have lost patience
-        let _ = ended.send(());
-    };
-    // where there is no thread to be had the work is dropped, and so the port closed, here
-    let started = thread::Builder::new().name("close-port".to_owned()).spawn(work);
-    started.is_err() || end.recv_timeout(patience).is_ok()
 }
 
 fn failed(port: &rules::Port, step: &'static str, cause: io::Error) -> Error {
@@ -454,16 +439,6 @@ mod tests {
         assert_eq!(largest_mtu(&info(9702, 9728)), 9702);
         assert_eq!(largest_mtu(&info(u16::MAX, 1522)), 1504);
         assert_eq!(largest_mtu(&info(u16::MAX, u32::MAX)), u16::MAX);
-    }
-
-    #[test]
-    fn nobody_waits_longer_than_its_patience_for_a_device_that_does_not_close() {
-        let (release, held) = mpsc::channel::<()>();
-        assert!(!within(Duration::from_millis(1), move || {
-            let _ = held.recv();
-        }));
-        drop(release);
-        assert!(within(Duration::from_secs(3600), || {}));
     }
 
     #[test]

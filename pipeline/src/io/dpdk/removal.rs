@@ -5,7 +5,8 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,12 +74,14 @@ impl Watch {
     }
 }
 
-/// Nobody answers to this configuration space: all ones, which is no vendor (PCI Local Bus Specification 3.0, 6.1), or the
-/// kernel has taken it off its list.
+/// Nobody answers to this configuration space: all ones, which command and status are never, as each has bits that read as zero
+/// (PCI Local Bus Specification 3.0, 6.2.2 and 6.2.3), or the kernel has taken it off its list. The vendor would not do: a
+/// virtual function that is well has ones there (SR-IOV 1.1, 3.4.1.1).
 fn is_lost(config: &Path) -> bool {
-    let mut vendor = [0; 2];
-    match File::open(config).and_then(|mut file| file.read_exact(&mut vendor)) {
-        Ok(()) => vendor == [0xff; 2],
+    const COMMAND: u64 = 4;
+    let mut command_and_status = [0; 4];
+    match File::open(config).and_then(|file| file.read_exact_at(&mut command_and_status, COMMAND)) {
+        Ok(()) => command_and_status == [0xff; 4],
         Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }
@@ -110,11 +113,15 @@ mod tests {
 
     #[test]
     fn a_device_is_lost_that_reads_as_ones_or_is_not_listed_and_one_that_may_not_be_read_is_not() {
+        const PHYSICAL: [u8; 8] = [0x86, 0x80, 0xfb, 0x10, 0x06, 0x04, 0x10, 0x00];
+        const VIRTUAL: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0x04, 0x00, 0x10, 0x00];
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config");
         assert!(is_lost(&config));
-        std::fs::write(&config, [0x86, 0x80, 0xd3, 0x10]).unwrap();
-        assert!(!is_lost(&config));
+        for lives in [PHYSICAL, VIRTUAL] {
+            std::fs::write(&config, lives).unwrap();
+            assert!(!is_lost(&config));
+        }
         std::fs::write(&config, [0xff; 64]).unwrap();
         assert!(is_lost(&config));
         assert!(!is_lost(folder.path()));

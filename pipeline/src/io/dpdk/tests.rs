@@ -1,5 +1,6 @@
 //! DPDK itself, on devices that need neither privilege nor huge pages. One test: it starts once in a process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -23,7 +24,7 @@ fn frame(queues: &mut Queues, len: usize, fill: u8) -> Mbuf {
 fn frames_pass_through_ports_and_what_a_port_cannot_do_is_an_error_that_names_it() {
     let ports = [port("left", DEVICES[0], 9000, 2), port("right", DEVICES[2], 1500, 1)];
     let size = PoolSize::of(&ports, 1);
-    let options = EalOptions { devices: &DEVICES, workers: &[], memory: size.bytes(), huge_pages: false };
+    let options = EalOptions { devices: &DEVICES, workers: &[], frames: size, huge_pages: false };
     let eal = Eal::init(&options).unwrap();
     assert_eq!(eal.memory(), Memory::OrdinaryPages);
     assert!(matches!(Eal::init(&options), Err(Error::AlreadyStarted)));
@@ -69,7 +70,9 @@ fn a_port_that_is_asked_for_is_closed_and_brings_nothing_more(port: Port, queues
     assert_eq!(port.removal(), Some(Removal::Asked));
 
     queues.release(0);
-    assert!(port.close(Duration::from_secs(3600)));
+    let mut device = Arc::into_inner(port.device).expect("no queue of it is left");
+    assert!(device.shut(Duration::from_secs(3600)));
+    assert!(device.close(), "it is closed, and not closed again");
     let mut frames = vec![frame(queues, 60, 1)];
     queues.transmit(0, &mut frames);
     assert_eq!(frames.len(), 1, "nothing takes it");

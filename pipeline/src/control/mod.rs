@@ -289,7 +289,143 @@ fn next(wakes: &Receiver<Wake>, due: Instant) -> anyhow::Result<Option<Wake>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::hardware::{Hardware, Losses};
+    use super::workers::Workers;
     use super::*;
+    use crate::base::time::Time;
+    use crate::io::Io;
+    use crate::io::dpdk::Removal;
+    use crate::io::mem::{MemIo, Packet};
+
+    /// What happened to port 1, in order.
+    type Happened = Arc<Mutex<Vec<&'static str>>>;
+
+    /// A worker goes on, is to stand still, stands still.
+    const FREE: u8 = 0;
+    const HOLD: u8 = 1;
+    const HELD: u8 = 2;
+
+    /// Ports that can hold their worker.
+    struct Ports(MemIo, Arc<AtomicU8>, Happened);
+
+    impl Io for Ports {
+        type Buffer = Packet;
+
+        fn receive(&mut self, port: usize, into: &mut Vec<Packet>) {
+            let _ = self.1.compare_exchange(HOLD, HELD, Ordering::Relaxed, Ordering::Relaxed);
+            while self.1.load(Ordering::Relaxed) == HELD {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.0.receive(port, into);
+        }
+
+        fn transmit(&mut self, port: usize, frames: &mut Vec<Packet>) {
+            self.0.transmit(port, frames);
+        }
+
+        fn make(&mut self, bytes: &[u8]) -> Option<Packet> {
+            self.0.make(bytes)
+        }
+
+        fn release(&mut self, port: usize) {
+            assert_eq!(port, 1);
+            self.2.lock().unwrap().push("released");
+        }
+    }
+
+    /// The same ports: the device of port 1 is to be given up until it is closed.
+    #[derive(Debug)]
+    struct Devices(Happened);
+
+    impl Hardware for Devices {
+        fn now(&self) -> Time {
+            Time::from_nanos(0)
+        }
+
+        fn tsc_hz(&self) -> Option<u64> {
+            None
+        }
+
+        fn links(&self) -> Vec<Link> {
+            vec![Link::Up, Link::Gone]
+        }
+
+        fn losses(&mut self) -> Vec<Losses> {
+            vec![Losses::default(); 2]
+        }
+
+        fn wakes(&self) -> bool {
+            false
+        }
+
+        fn leaving(&self) -> Vec<(usize, Removal)> {
+            let is_closed = self.0.lock().unwrap().contains(&"closed");
+            if is_closed { Vec::new() } else { vec![(1, Removal::Asked)] }
+        }
+
+        fn close(&mut self, port: usize) -> bool {
+            assert_eq!(port, 1);
+            self.0.lock().unwrap().push("closed");
+            true
+        }
+
+        fn shut_down(&mut self) {}
+    }
+
+    const RULES: &str = r#"
+version: 1
+ports: { a: { device: net_null0 }, b: { device: net_null1 } }
+workers: [1, 2]
+idle: sleep
+bridges:
+  wix:
+    sides: { mud: { port: a }, wix: { port: b } }
+    peering: { ipv4: [202.7.0.0/23] }
+"#;
+
+    #[test]
+    fn a_device_that_goes_is_closed_once_and_not_before_every_worker_has_let_go_of_it() {
+        let (held, happened) = (Arc::new(AtomicU8::new(FREE)), Happened::default());
+        let ports = |held: &Arc<AtomicU8>| Ports(MemIo::new(2), Arc::clone(held), Arc::clone(&happened));
+        let ios = vec![ports(&Arc::default()), ports(&held)];
+        let plan = Plan::new(rules::parse(RULES, "test.yaml").unwrap().rules, None, &[], 0).unwrap();
+        let clock = || Time::from_nanos(0);
+        let workers = Workers::start(plan, Vec::new(), 0, |_, _| {}, clock, ios, |_, _| Ok(())).unwrap();
+        let mut control = Control::new(Running {
+            file: PathBuf::new(),
+            text: String::new(),
+            workers,
+            hardware: Box::new(Devices(Arc::clone(&happened))),
+            plane: ControlPlane::new(0, true),
+            started: Instant::now(),
+            lines_lost: LinesLost::default(),
+            saver: None,
+        });
+        let plan = control.running.workers.plan().clone();
+        held.store(HOLD, Ordering::Relaxed);
+        while held.load(Ordering::Relaxed) != HELD {
+            std::thread::yield_now();
+        }
+        control.let_go(&plan);
+        control.let_go(&plan);
+        assert_eq!(control.running.workers.silent(), [2]);
+        assert!(!happened.lock().unwrap().contains(&"closed"), "a worker may still use it");
+        held.store(FREE, Ordering::Relaxed);
+        while !control.running.workers.silent().is_empty() {
+            control.running.workers.listen();
+        }
+        while !happened.lock().unwrap().contains(&"closed") {
+            control.let_go(&plan);
+        }
+        control.let_go(&plan);
+        let happened = happened.lock().unwrap().clone();
+        assert_eq!(happened.iter().filter(|&&what| what == "closed").count(), 1);
+        assert_eq!(happened.last(), Some(&"closed"), "{happened:?}");
+        control.running.workers.stop().unwrap();
+    }
 
     #[test]
     fn a_tick_that_is_due_comes_before_all_questions_that_wait() {

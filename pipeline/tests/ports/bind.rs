@@ -269,3 +269,24 @@ fn it_agrees_with_sluice_ports() {
         }
     }
 }
+
+#[test]
+fn at_boot_it_waits_until_what_is_to_be_bound_belongs_to_its_user() {
+    let fake = Fake::new();
+    assert!(fake.bind(&["--wait"]).ok, "nothing to wait for");
+    fake.port(PORT, "8086:10fb", "vfio-pci");
+    fake.bind(&[PORT]);
+    let group = std::fs::read_link(fake.path(&format!("sys/bus/pci/devices/{PORT}/iommu_group"))).unwrap();
+    let device = fake.path(&format!("dev/vfio/{}", group.file_name().unwrap().display()));
+    let udev = std::thread::spawn({
+        let device = device.clone();
+        move || {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            std::fs::create_dir_all(device.parent().unwrap()).unwrap();
+            std::fs::write(&device, "").unwrap();
+        }
+    });
+    let ran = fake.bind(&["--wait"]);
+    assert!(ran.ok && device.exists() && ran.calls.is_empty(), "{}", ran.said);
+    udev.join().unwrap();
+}

@@ -96,7 +96,7 @@ class Appliance:
                 stream.stop()
 
     @contextlib.contextmanager
-    def outage(self, what, bridge=BRIDGES[0]):
+    def outage(self, what, bridge=across("virtio-net-pci")):
         """Measures how long nothing passes, until frames pass again after what is done meanwhile."""
         stream = Stream(self.cables, bridge)
         try:

@@ -233,6 +233,7 @@ def test_two_workers_have_a_queue_each_of_igb(appliance):
         flows = [udp(flow=flow) for flow in range(200)]
         with wix.heard() as out:
             until(lambda: wix.send(udp((B, B4), (A, A4))) and mud.send(flows[0]) and flows[0] in out, "forwarding", settle=0.1)
+            until(lambda: len(appliance.guest.show("macs")["macs"]) == 2, "both stations: to one that is not known few frames pass")
             assert all(mud.send(flow, PATIENCE) for flow in flows)
             until(lambda: set(flows) <= set(out), lambda: f"every flow: {len(set(out))}")
         assert appliance.guest.journal("-b -u sluice").count("queues=2") == 2
